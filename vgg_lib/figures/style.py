@@ -1,0 +1,52 @@
+"""Colours and type, set once."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+
+#: Okabe & Ito's palette, which colour-blind readers can tell apart.
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#767676",
+)  # fmt: skip
+
+#: One colour for each network, all through the book; controls share their parent's hue family.
+COLOURS: dict[str, str] = {
+    "A": BLUE,
+    "A-LRN": SKY,
+    "B": GREEN,
+    "C": ORANGE,
+    "D": VERMILION,
+    "E": PURPLE,
+    "B-5x5": "#7FC8AE",
+    "D-7x7": "#F0A978",
+}
+
+#: One colour for each kind of layer, where a figure shows layers rather than networks.
+KINDS: dict[str, str] = {"conv": BLUE, "lrn": SKY, "pool": GREY, "fc": ORANGE}
+
+
+def use_style() -> None:
+    """Set matplotlib up for the book: sizes, no clutter, crisp pictures in notebooks, reproducible SVG."""
+    mpl.rcParams.update({
+        "figure.figsize": (8.0, 3.6),
+        "figure.dpi": 100,
+        "figure.facecolor": "white",
+        "figure.constrained_layout.use": True,
+        "font.size": 10,
+        "axes.titlesize": 11,
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "axes.grid": False,
+        "grid.color": "#DDDDDD",
+        "legend.frameon": False,
+        "image.interpolation": "nearest",
+        "savefig.facecolor": "white",
+        "svg.hashsalt": "vgg_lib",
+    })  # fmt: skip
+    try:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+    except ModuleNotFoundError:  # outside a notebook there is no inline backend to set
+        return
+    set_matplotlib_formats("retina")

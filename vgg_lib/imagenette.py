@@ -1,0 +1,165 @@
+"""Imagenette: ten easily told classes of ImageNet, the subset that one GPU, or two cores, can train on.
+
+Found, in this order, at the folder given, at ``VGG_LIB_DATA``, in the user's cache folder; else downloaded
+into the cache folder. torchvision knows its layout; here it is checked, decoded once, and fingerprinted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from PIL import Image
+from platformdirs import user_cache_path
+from torchvision.datasets import Imagenette
+from tqdm.auto import tqdm
+
+from vgg_lib.errors import InputError, check_choice
+from vgg_lib.files import replacing
+from vgg_lib.photos import PhotoFiles, Photos, decode
+
+#: What each archive unpacks to, by the name torchvision gives its size.
+FOLDERS = {"full": "imagenette2", "320px": "imagenette2-320", "160px": "imagenette2-160"}
+
+#: The ten classes in the order of their labels: WordNet number and the name used in this book.
+CLASSES = {
+    "n01440764": "tench",
+    "n02102040": "English springer",
+    "n02979186": "cassette player",
+    "n03000684": "chain saw",
+    "n03028079": "church",
+    "n03394916": "French horn",
+    "n03417042": "garbage truck",
+    "n03425413": "gas pump",
+    "n03445777": "golf ball",
+    "n03888257": "parachute",
+}
+
+HOW_TO_GET_IT = (
+    "set VGG_LIB_DATA to the folder that holds {folder}/, or run `vgg-lib download` on a machine with a network"
+)
+
+
+def cache_folder() -> Path:
+    """The user's cache folder, where downloads and decoded photographs are kept."""
+    return user_cache_path("vgg_lib")
+
+
+def find(root: str | Path | None = None, size: str = "160px") -> Path | None:
+    """The folder that holds the data set, or ``None`` where there is none to be found.
+
+    Looks at ``root``, else at ``VGG_LIB_DATA``, else in the cache folder. The first that is set is the only
+    one looked at: raises :class:`InputError` when it is no folder, or lacks the data set.
+    """
+    check_choice("size of Imagenette", size, FOLDERS)
+    folder = FOLDERS[size]
+    named = root or os.environ.get("VGG_LIB_DATA")
+    if not named:
+        return cache_folder() if (cache_folder() / folder).is_dir() else None
+    where = Path(named).expanduser()
+    origin = "the data folder" if root else "VGG_LIB_DATA"
+    if not where.is_dir():
+        raise InputError(f"{origin} is {where}, which is no folder: name the one that holds {folder}/")
+    if not (where / folder).is_dir():
+        raise InputError(f"{origin} is {where}, which does not hold {folder}/: " + HOW_TO_GET_IT.format(folder=folder))
+    return where
+
+
+def download(size: str = "160px") -> Path:
+    """Download Imagenette into the cache folder, with a progress bar, and return that folder.
+
+    It is unpacked aside and moved into place when complete. Raises :class:`InputError` when the download
+    fails, with nothing left behind.
+    """
+    check_choice("size of Imagenette", size, FOLDERS)
+    cache, folder = cache_folder(), FOLDERS[size]
+    if (cache / folder).is_dir():
+        return cache
+    cache.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=cache) as aside:
+        try:
+            Imagenette(aside, split="train", size=size, download=True)
+        except (OSError, RuntimeError) as error:
+            raise InputError(
+                f"Imagenette ({size}) is not on this machine and cannot be downloaded ({error}): "
+                + HOW_TO_GET_IT.format(folder=folder)
+            ) from error
+        shutil.move(Path(aside) / folder, cache / folder)
+    return cache
+
+
+def imagenette(
+    split: str = "train",
+    root: str | Path | None = None,
+    *,
+    size: str = "160px",
+    squash: int | None = None,
+) -> Photos:
+    """Imagenette's ``train`` (9,469 photographs) or ``val`` (3,925).
+
+    With ``squash`` the photographs are resized to ``squash × squash`` pixels, aspect ratio not kept, and
+    come as one tensor, decoded once and mapped from the cache folder from then on. Without it each is
+    decoded when asked for, at its own size.
+
+    Raises :class:`InputError` when there is no data and no way to download it, when a class has no folder
+    or no photograph, or when a file cannot be read: the file is named.
+    """
+    check_choice("split", split, ("train", "val"))
+    where = find(root, size) or download(size)
+    _check_classes(where / FOLDERS[size] / split)
+    data = Imagenette(str(where), split=split, size=size)
+    paths = [Path(path) for path, _ in data._samples]
+    fingerprint = _fingerprint(paths)
+    images: torch.Tensor | PhotoFiles = PhotoFiles(paths)
+    if squash is not None:
+        images = _decoded(paths, squash, cache_folder() / f"imagenette-{split}-{fingerprint}-{squash}.npy")
+    return Photos(
+        images=images,
+        labels=torch.tensor([label for _, label in data._samples]),
+        names=tuple(path.name for path in paths),
+        classes=tuple(CLASSES.values()),
+        fingerprint=fingerprint,
+    )
+
+
+def _check_classes(folder: Path) -> None:
+    if not folder.is_dir():
+        raise InputError(f"{folder} is missing: the data set was not unpacked whole, remove and get it again")
+    for wnid, name in CLASSES.items():
+        if next((folder / wnid).glob("*.JPEG"), None) is None:
+            raise InputError(
+                f"{folder} has no photographs of class {wnid} ({name}): remove the data set and get it again"
+            )
+
+
+def _fingerprint(paths: Sequence[Path]) -> str:
+    """Digest of all names and bytes, 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for path in sorted(paths, key=lambda p: (p.parent.name, p.name)):
+        digest.update(f"{path.parent.name}/{path.name}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _decoded(paths: Sequence[Path], side: int, cache: Path) -> torch.Tensor:
+    """All photographs squashed to ``side`` pixels, ``(N, 3, side, side)``, decoded once into ``cache``."""
+    shape = (len(paths), 3, side, side)
+    if not cache.exists():
+        with replacing(cache) as part:
+            array = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+            for i, path in enumerate(tqdm(paths, desc="decoding once", unit="photo", leave=False)):
+                array[i] = _squashed(path, side)
+            array.flush()
+    # Copy-on-write: PyTorch wants memory that it could write to; nothing here does.
+    return torch.from_numpy(np.load(cache, mmap_mode="c"))
+
+
+def _squashed(path: Path, side: int) -> np.ndarray:
+    image = Image.fromarray(decode(path).permute(1, 2, 0).numpy())
+    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR)).transpose(2, 0, 1)

@@ -1,0 +1,275 @@
+"""Run: what is trained. Record: what came out. Store: where records are kept, one JSON line each."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from vgg_lib.errors import InputError, check_choice
+from vgg_lib.evaluation import Protocol
+from vgg_lib.initialisation import Initialisation
+from vgg_lib.networks import NETWORKS
+from vgg_lib.presets import Preset, Scale, preset
+
+#: Counts up when the meaning of a record changes; records of other rules are not mixed.
+RULES = 1
+
+#: One character for each class in stored predictions.
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training, described by everything that can change its result and nothing that cannot.
+
+    ``scale`` is the training scale S; ``train_on`` is ``nine-tenths`` while the held-out tenth is what is
+    looked at, ``all`` for evidence, tested on the validation images. ``warm_start`` is the key of the run
+    of net A whose weights §3.1's layers start from. Built with :func:`make_run`.
+    """
+
+    network: str
+    preset: Preset
+    scale: Scale
+    initialisation: Initialisation
+    batch_norm: bool = False
+    seed: int = 0
+    train_on: Literal["nine-tenths", "all"] = "nine-tenths"
+    warm_start: str | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("network", self.network, NETWORKS)
+        check_choice("part to train on", self.train_on, ("nine-tenths", "all"))
+        smallest, largest = (self.scale, self.scale) if isinstance(self.scale, int) else self.scale
+        if not self.preset.crop <= smallest <= largest:
+            raise InputError(
+                f"training scale {self.scale} does not hold the crop of {self.preset.crop} pixels of preset "
+                f"{self.preset.name!r}: choose one of {', '.join(map(str, self.preset.scales))}"
+            )
+        if self.preset.schedule == "plateau" and self.train_on == "all":
+            raise InputError(
+                "the plateau schedule watches the held-out tenth, so it cannot train on it: "
+                "choose train_on='nine-tenths', or another schedule"
+            )
+
+    @property
+    def test_set(self) -> str:
+        """Where this run is tested: ``held-out``, or ``validation`` when it trained on everything."""
+        return "held-out" if self.train_on == "nine-tenths" else "validation"
+
+    @property
+    def protocol(self) -> Protocol:
+        """Dense testing at one scale, Table 3's rule: Q = S, or the middle of S's range."""
+        q = self.scale if isinstance(self.scale, int) else sum(self.scale) // 2
+        return Protocol(scales=(q,))
+
+    @cached_property
+    def key(self) -> str:
+        """16 hexadecimal digits that stand for this run: a hash of all its fields and of its network's layers."""
+        described = to_json(self) | {"layers": to_json(NETWORKS[self.network]), "rules": RULES}
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+
+    def __str__(self) -> str:
+        norm = " + batch norm" if self.batch_norm else ""
+        return f"{self.network}{norm}, {self.preset.name}, S={self.scale}, {self.initialisation.kind}, seed {self.seed}"
+
+
+def make_run(network: str, preset_name: str | Preset = "laptop", **choices: Any) -> Run:
+    """A :class:`Run` of a preset, with the preset's first scale and initialisation unless chosen otherwise.
+
+    ``choices`` are fields of :class:`Run`, or of :class:`~vgg_lib.presets.Preset` to change the recipe.
+    Raises :class:`InputError` for a name that does not exist or a value that cannot be.
+
+    >>> make_run("A", "laptop", seed=3).key == make_run("A", "laptop", seed=3, epochs=40).key
+    True
+    >>> make_run("A", "laptop", learning_rate=0.01).preset.learning_rate
+    0.01
+    """
+    base = preset_name if isinstance(preset_name, Preset) else preset(preset_name)
+    of_run = {f.name for f in dataclasses.fields(Run)} - {"network", "preset"}
+    of_preset = {f.name for f in dataclasses.fields(Preset)} - {"initialisation", "name", "scales"}
+    for name in choices:
+        check_choice("field of a run", name, sorted(of_run | of_preset))
+    base = dataclasses.replace(base, **{k: v for k, v in choices.items() if k in of_preset})
+    fields = {"scale": base.scales[0], "initialisation": base.initialisation}
+    return Run(network, base, **(fields | {k: v for k, v in choices.items() if k in of_run}))
+
+
+def to_json(value: Any) -> Any:
+    """Frozen dataclasses, tuples and plain values as JSON has them."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple | list):
+        return [to_json(v) for v in value]
+    return value
+
+
+def run_from_json(described: dict[str, Any]) -> Run:
+    """The Run that :func:`to_json` described; raises ``KeyError`` or ``TypeError`` where it does not fit."""
+
+    def scale(value: int | list[int]) -> Scale:
+        return value if isinstance(value, int) else (value[0], value[1])
+
+    world = dict(described["preset"])
+    world["scales"] = tuple(scale(s) for s in world["scales"])
+    world["initialisation"] = Initialisation(**world["initialisation"])
+    return Run(
+        **described
+        | {
+            "preset": Preset(**world),
+            "scale": scale(described["scale"]),
+            "initialisation": Initialisation(**described["initialisation"]),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a trained net did under one protocol: errors in percent, and the prediction for each image.
+
+    ``targets`` and ``predictions`` have one character an image, ``0`` for class 0.
+    """
+
+    protocol: Protocol
+    test_set: str
+    errors: dict[str, float]
+    targets: str
+    predictions: str
+
+    def confusion(self, classes: int = 10) -> Tensor:
+        """Counts ``(classes, classes)``: rows are what it is, columns what the net says."""
+        pairs = torch.tensor([
+            _DIGITS.index(t) * classes + _DIGITS.index(p) for t, p in zip(self.targets, self.predictions, strict=True)
+        ])  # fmt: skip
+        return torch.bincount(pairs, minlength=classes**2).view(classes, classes)
+
+
+def as_digits(classes: Tensor) -> str:
+    """Class indices ``(N,)`` below 36 as one character each."""
+    return "".join(_DIGITS[c] for c in classes.tolist())
+
+
+@dataclass(frozen=True)
+class Record:
+    """A Run with what came out of it.
+
+    ``outcome`` is ``finished`` or ``diverged``; ``losses`` are the mean training loss of each epoch, ``seconds``
+    the training's wall clock, ``memory`` the process's peak in MiB; ``data`` are fingerprints by split;
+    ``machine`` says which processor, precision and versions.
+    """
+
+    run: Run
+    outcome: Literal["finished", "diverged"]
+    evaluations: tuple[Evaluation, ...]
+    losses: tuple[float, ...]
+    seconds: float
+    memory: float | None
+    data: dict[str, str]
+    machine: dict[str, Any]
+    date: str
+    reason: str | None = None
+    rules: int = RULES
+    key: str = field(default="")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", self.key or self.run.key)
+
+    @property
+    def error(self) -> float:
+        """Top-1 error in percent under the run's own protocol; a diverged run counts as chance."""
+        if self.outcome == "diverged":
+            return 90.0
+        return self.evaluations[0].errors["top1"]
+
+    def to_line(self) -> str:
+        """The record as one line of JSON, newline included."""
+        return json.dumps(to_json(self), separators=(",", ":")) + "\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> Record:
+        """The record that a line holds; raises ``ValueError``, ``KeyError`` or ``TypeError`` where it is none."""
+        raw = json.loads(line)
+        if not isinstance(raw, dict):
+            raise TypeError(f"a {type(raw).__name__}")
+        evaluations = tuple(
+            Evaluation(**e | {"protocol": Protocol(**e["protocol"] | {"scales": tuple(e["protocol"]["scales"])})})
+            for e in raw["evaluations"]
+        )
+        record = cls(
+            **raw | {"run": run_from_json(raw["run"]), "evaluations": evaluations, "losses": tuple(raw["losses"])}
+        )
+        return record
+
+
+class Store:
+    """A file of records, one JSON line each, written whole lines at a time."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def __iter__(self) -> Iterator[Record]:
+        """All records in the order they came. Raises :class:`InputError` naming the line that is not one."""
+        if not self.path.exists():
+            return
+        with self.path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.endswith("\n"):
+                    raise InputError(
+                        f"{self.path}, line {number}, is cut off: remove it, and run what it recorded again"
+                    )
+                try:
+                    yield Record.from_line(line)
+                except (ValueError, KeyError, TypeError, AttributeError) as error:
+                    raise InputError(
+                        f"{self.path}, line {number}, is not a record ({error}): remove that line"
+                    ) from error
+
+    def find(self, run: Run) -> Record | None:
+        """The last record of that run, or ``None``."""
+        return next((record for record in reversed(list(self)) if record.key == run.key), None)
+
+    def add(self, record: Record) -> None:
+        """Append a record in one write, on disk when this returns.
+
+        Raises :class:`InputError`, with the file as it was, when its last line is cut off or the disk is full.
+        """
+        line = record.to_line().encode()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab+", buffering=0) as file:
+                end = file.seek(0, os.SEEK_END)
+                if end:
+                    file.seek(end - 1)
+                    if file.read(1) != b"\n":
+                        raise InputError(f"the last line of {self.path} is cut off: remove it before adding a record")
+                try:
+                    if file.write(line) != len(line):
+                        raise OSError("only a part of the record fitted")
+                    os.fsync(file.fileno())
+                except OSError:
+                    file.truncate(end)
+                    raise
+        except OSError as error:
+            raise InputError(
+                f"cannot add a record to {self.path} ({error}): free some space or choose another file"
+            ) from error
+
+
+def recorded(name: str = "first") -> Store:
+    """The records that come with the library, by the name of their study.
+
+    Raises :class:`InputError` for a name that has none.
+    """
+    folder = Path(str(files("vgg_lib") / "records"))
+    check_choice("study with records", name, sorted(path.stem for path in folder.glob("*.jsonl")))
+    return Store(folder / f"{name}.jsonl")

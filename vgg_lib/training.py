@@ -1,0 +1,249 @@
+"""Training a run (§3.1): SGD with momentum on random crops, from photographs to a record."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, NoReturn
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm.auto import tqdm
+
+from vgg_lib import machine, seeds
+from vgg_lib.augmentation import ColourShift, training_batch
+from vgg_lib.embedded import embedded
+from vgg_lib.errors import InputError
+from vgg_lib.evaluation import Protocol, posteriors, top_errors
+from vgg_lib.imagenette import imagenette
+from vgg_lib.initialisation import initialise, warm_start
+from vgg_lib.networks import VGG, vgg
+from vgg_lib.photos import Photos
+from vgg_lib.presets import Preset
+from vgg_lib.runs import Evaluation, Record, Run, as_digits
+
+
+@dataclass
+class Trained:
+    """A net after its training, and what is known of it.
+
+    ``losses`` are the mean training loss of each epoch; ``steps`` the loss of each step; ``seconds`` the wall
+    clock of the training alone. ``outcome`` is ``diverged``, with the ``reason``, when the loss became nan.
+    """
+
+    run: Run
+    net: VGG
+    classes: tuple[str, ...]
+    outcome: Literal["finished", "diverged"] = "finished"
+    reason: str | None = None
+    losses: list[float] = field(default_factory=list)
+    steps: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    data: dict[str, str] = field(default_factory=dict)
+
+
+def photographs(preset: Preset, split: str, root: str | Path | None = None) -> Photos:
+    """The photographs of a preset's world, ``train`` or ``val``; raises what the data set raises."""
+    if preset.data == "embedded":
+        return embedded(split)
+    return imagenette(split, root, size=preset.size, squash=preset.squash)
+
+
+def training_photographs(run: Run, root: str | Path | None = None) -> Photos:
+    """What ``run`` trains on: nine tenths of the training set, or all of it."""
+    photos = photographs(run.preset, "train", root)
+    return photos if run.train_on == "all" else photos.without_held_out()
+
+
+def test_photographs(run: Run, root: str | Path | None = None) -> Photos:
+    """What ``run`` is tested on: the held-out tenth, or the validation images when it trained on everything."""
+    if run.test_set == "validation":
+        return photographs(run.preset, "val", root)
+    return photographs(run.preset, "train", root).held_out()
+
+
+def build(run: Run, num_classes: int, start_from: VGG | None = None) -> VGG:
+    """The net of a run with its starting weights.
+
+    Raises :class:`InputError` when the run starts from a trained net A and none is given, or the other way round.
+    """
+    if (run.warm_start is None) != (start_from is None):
+        wants = f"run {run.warm_start} of net A" if run.warm_start else "no trained net"
+        raise InputError(f"the run starts from {wants}; {'none' if start_from is None else 'one'} was given")
+    net = vgg(
+        run.network,
+        num_classes=num_classes,
+        image_size=run.preset.crop,
+        width=run.preset.width,
+        batch_norm=run.batch_norm,
+        dropout=run.preset.dropout,
+    )
+    initialise(net, run.initialisation, run.seed)
+    return net if start_from is None else warm_start(net, start_from)
+
+
+class _Schedule:
+    """The learning rate of one training: told each step and each epoch what happened."""
+
+    def __init__(self, optimiser: torch.optim.Optimizer, preset: Preset, total_steps: int) -> None:
+        self.cycle: torch.optim.lr_scheduler.OneCycleLR | None = None
+        self.plateau: torch.optim.lr_scheduler.ReduceLROnPlateau | None = None
+        if preset.schedule == "one-cycle":
+            self.cycle = torch.optim.lr_scheduler.OneCycleLR(
+                optimiser, preset.learning_rate, total_steps=total_steps, cycle_momentum=False
+            )
+        else:  # three divisions by 10 and no more: the paper's
+            self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+                optimiser,
+                factor=0.1,
+                patience=5,
+                threshold=0.1,
+                threshold_mode="abs",
+                min_lr=preset.learning_rate * 1e-3,
+            )
+
+    def step(self) -> None:
+        if self.cycle is not None:
+            self.cycle.step()
+
+    def epoch(self, held_out_error: float | None) -> None:
+        if self.plateau is not None and held_out_error is not None:
+            self.plateau.step(held_out_error)
+
+
+def train(
+    run: Run,
+    *,
+    root: str | Path | None = None,
+    start_from: VGG | None = None,
+    device: torch.device | None = None,
+    max_steps: int | None = None,
+    progress: bool = True,
+) -> Trained:
+    """Train a run to its end and return the net with what is known of it.
+
+    Each epoch's order, and each step's crops, depend on the seed alone: runs of different networks with one
+    seed see the same batches. ``max_steps`` stops early, for a rehearsal. The caller's random numbers are left
+    as they were.
+
+    A loss that is not finite ends the run as *diverged*. Raises :class:`InputError` for data that is not there
+    or cannot be read.
+    """
+    device = device or machine.best_device()
+    preset = run.preset
+    photos = training_photographs(run, root)
+    statistics = photos.statistics()
+    colour = statistics.colour_shift() if preset.colour_shift else None
+    watched = test_photographs(run, root) if preset.schedule == "plateau" else None
+    if isinstance(run.scale, int) and isinstance(photos.images, Tensor):
+        photos = photos.rescaled(run.scale)  # once, instead of once an epoch
+
+    net = build(run, len(photos.classes), start_from)
+    net.preprocessing = statistics.preprocessing(preset.input_scale)
+    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    trained = Trained(run, net, photos.classes, data={"train": photos.fingerprint})
+
+    batch_size = min(preset.batch_size, len(photos))
+    per_epoch = len(photos) // batch_size
+    total = per_epoch * preset.epochs
+    optimiser = torch.optim.SGD(
+        net.parameters(), preset.learning_rate, momentum=preset.momentum, weight_decay=preset.weight_decay
+    )
+    schedule = _Schedule(optimiser, preset, total)
+    total = min(total, max_steps or total)
+    began = time.perf_counter()
+    with (
+        torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        tqdm(total=total, desc=f"training {run.network}", unit="step", disable=not progress) as bar,
+    ):
+        torch.manual_seed(run.seed)  # dropout's numbers
+        for epoch in range(preset.epochs):
+            losses = _epoch(net, photos, run, epoch, optimiser, schedule, colour, bar, max_steps)
+            trained.steps += losses
+            trained.losses.append(round(sum(losses) / len(losses), 5))
+            if not math.isfinite(losses[-1]):
+                trained.outcome = "diverged"
+                trained.reason = f"the loss became {losses[-1]} at step {len(trained.steps)} (epoch {epoch + 1})"
+                break
+            if max_steps is not None and len(trained.steps) >= max_steps:
+                break
+            schedule.epoch(_error(net, watched, run.protocol) if watched is not None else None)
+    trained.seconds = round(time.perf_counter() - began, 2)
+    return trained
+
+
+def _epoch(
+    net: VGG,
+    photos: Photos,
+    run: Run,
+    epoch: int,
+    optimiser: torch.optim.Optimizer,
+    schedule: _Schedule,
+    colour: ColourShift | None,
+    bar: tqdm[NoReturn],
+    max_steps: int | None,
+) -> list[float]:
+    """One pass over the photographs; the loss of each step, ending with the first that is not finite."""
+    device = next(net.parameters()).device
+    dtype = machine.autocast_dtype(device, run.preset.precision)
+    scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
+    random = seeds.generator(run.seed, f"epoch {epoch}")
+    batch_size = min(run.preset.batch_size, len(photos))
+    order = torch.randperm(len(photos), generator=random)[: len(photos) // batch_size * batch_size]
+    net.train()
+    losses = []
+    for indices in order.view(-1, batch_size):
+        batch = training_batch(photos.images[indices], run.scale, run.preset.crop, random, colour)
+        x = net.preprocessing(batch.to(device)).contiguous(memory_format=torch.channels_last)
+        with machine.autocast(device, dtype):
+            loss = functional.cross_entropy(net(x), photos.labels[indices].to(device))
+        optimiser.zero_grad(set_to_none=True)
+        scaler.scale(loss).backward()
+        scaler.step(optimiser)
+        scaler.update()
+        schedule.step()
+        losses.append(loss.item())
+        bar.update()
+        bar.set_postfix(loss=f"{losses[-1]:.3f}", epoch=f"{epoch + 1}/{run.preset.epochs}", refresh=False)
+        if not math.isfinite(losses[-1]) or (max_steps is not None and bar.n >= max_steps):
+            break
+    return losses
+
+
+def _error(net: nn.Module, photos: Photos, protocol: Protocol) -> float:
+    assert isinstance(net, VGG)
+    return top_errors(posteriors(net, photos.images, protocol), photos.labels)["top1"]
+
+
+def evaluate(net: VGG, photos: Photos, protocol: Protocol, test_set: str, *, progress: bool = True) -> Evaluation:
+    """Test a net on photographs under a protocol: errors in percent and the prediction for each image."""
+    scores = posteriors(net, photos.images, protocol, progress=progress)
+    return Evaluation(
+        protocol, test_set, top_errors(scores, photos.labels), as_digits(photos.labels), as_digits(scores.argmax(1))
+    )
+
+
+def record(trained: Trained, *, root: str | Path | None = None, progress: bool = True) -> Record:
+    """Test a trained net where its run says, and make the record of it."""
+    run, evaluations, data = trained.run, (), dict(trained.data)
+    if trained.outcome == "finished":
+        photos = test_photographs(run, root)
+        data["test"] = photos.fingerprint
+        evaluations = (evaluate(trained.net, photos, run.protocol, run.test_set, progress=progress),)  # type: ignore[assignment]
+    device = next(trained.net.parameters()).device
+    return Record(
+        run=run,
+        outcome=trained.outcome,
+        reason=trained.reason,
+        evaluations=evaluations,
+        losses=tuple(loss if math.isfinite(loss) else -1.0 for loss in trained.losses),
+        seconds=trained.seconds,
+        memory=machine.peak_memory(),
+        data=data,
+        machine=machine.describe(device, run.preset.precision),
+        date=datetime.now(UTC).date().isoformat(),
+    )

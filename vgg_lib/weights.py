@@ -1,0 +1,85 @@
+"""Trained nets as files: weights in safetensors, with all that is needed to use them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from vgg_lib.errors import InputError
+from vgg_lib.files import replacing
+from vgg_lib.networks import VGG, Layer, Network, vgg
+from vgg_lib.preprocessing import Preprocessing
+from vgg_lib.runs import to_json
+
+#: The entry of a file's metadata that holds the description of the net.
+_ENTRY = "vgg_lib"
+
+
+def save_net(net: VGG, path: str | Path, *, classes: tuple[str, ...] = (), run_key: str | None = None) -> Path:
+    """Write a net to ``path`` (safetensors): weights, network, preprocessing, and the names of its classes.
+
+    The file is there whole or not at all. Raises :class:`InputError` where it cannot be written.
+    """
+    described = {
+        "name": net.name,
+        "stages": to_json(net.network.stages),
+        "num_classes": net.num_classes,
+        "image_size": net.image_size,
+        "width": net.width,
+        "batch_norm": net.batch_norm,
+        "dropout": net.dropout,
+        "preprocessing": to_json(net.preprocessing),
+        "classes": list(classes),
+        "run": run_key,
+    }
+    path = Path(path)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
+    with replacing(path) as part:
+        try:
+            save_file(tensors, part, metadata={_ENTRY: json.dumps(described)})
+        except SafetensorError as error:
+            raise OSError(error) from error
+    return path
+
+
+def load_net(path: str | Path, network: str | None = None) -> tuple[VGG, tuple[str, ...]]:
+    """The net in a file that :func:`save_net` wrote, ready to test with, and the names of its classes.
+
+    Raises :class:`InputError` when the file is missing, cut off, not of this library, or, with ``network``
+    given, of another network.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"there is no file of weights at {path}: `vgg-lib train` writes one")
+    try:
+        with safe_open(path, framework="pt") as file:
+            described = (file.metadata() or {}).get(_ENTRY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is not a whole safetensors file ({error}): write or copy it again") from error
+    if described is None:
+        raise InputError(f"{path} holds weights but not which net they belong to: it was not written by vgg_lib")
+    try:
+        d = json.loads(described)
+        if network is not None and d["name"] != network:
+            raise InputError(f"{path} holds a net of network {d['name']}, and {network} was asked for")
+        stages = [tuple(Layer(**layer) for layer in stage) for stage in d["stages"]]
+        net = vgg(
+            Network(*stages),
+            num_classes=d["num_classes"],
+            image_size=d["image_size"],
+            width=d["width"],
+            batch_norm=d["batch_norm"],
+            dropout=d["dropout"],
+        )
+        net.name = d["name"]
+        p = d["preprocessing"]
+        net.preprocessing = Preprocessing(tuple(p["mean"]), tuple(p["deviation"]), p["order"])
+        net.load_state_dict(tensors)
+    except (KeyError, TypeError, json.JSONDecodeError, RuntimeError) as error:
+        raise InputError(f"{path} does not describe a net of this library ({error}): write it again") from error
+    return net.to(memory_format=torch.channels_last).eval(), tuple(d["classes"])
