@@ -5,11 +5,9 @@ it holds.
 """
 
 from vgg_lib._version import __version__
-from vgg_lib.embedded import embedded
 from vgg_lib.errors import InputError
 from vgg_lib.evaluation import Protocol, posteriors
 from vgg_lib.geometry import activation_bytes, cost_table, macs, parameters, receptive_field
-from vgg_lib.imagenette import imagenette
 from vgg_lib.initialisation import Initialisation, initialise, warm_start
 from vgg_lib.networks import LRN, NETWORKS, VGG, Network, conv, vgg
 from vgg_lib.presets import PRESETS, Preset
@@ -34,8 +32,6 @@ __all__ = [
     "activation_bytes",
     "conv",
     "cost_table",
-    "embedded",
-    "imagenette",
     "initialise",
     "load_net",
     "macs",

@@ -26,8 +26,8 @@ def rescaled_size(height: int, width: int, smallest_side: int) -> tuple[int, int
     >>> rescaled_size(375, 500, 256)
     (256, 341)
     """
-    factor = smallest_side / min(height, width)
-    return max(smallest_side, int(height * factor)), max(smallest_side, int(width * factor))
+    smallest = min(height, width)
+    return height * smallest_side // smallest, width * smallest_side // smallest
 
 
 def rescale(image: Tensor, smallest_side: int) -> Tensor:

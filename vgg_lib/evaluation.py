@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
-from tqdm.auto import tqdm
 
 from vgg_lib.augmentation import rescale
 from vgg_lib.errors import InputError
 from vgg_lib.networks import VGG
 from vgg_lib.photos import PhotoFiles
+from vgg_lib.progress import bar
 
 #: Pixels that go through a network at once while testing: bounds the memory, whatever the images.
 PIXELS_AT_ONCE = 128 * 64 * 64
@@ -130,11 +130,13 @@ def posteriors(
         net.eval()
     try:
         at_once = max(1, PIXELS_AT_ONCE // max(protocol.scales) ** 2)
-        out = []
-        for part in tqdm(range(0, len(images), at_once), desc="testing", leave=False, disable=not progress):
-            batch = _part(images, part, at_once)
-            groups = [batch] if isinstance(batch, Tensor) else [image[None] for image in batch]
-            out += [_under(fused, group, protocol) for group in groups]
+        out: list[Tensor] = []
+        with bar(len(images), "testing", "photo", shown=progress, leave=False) as tested:
+            for part in range(0, len(images), at_once):
+                batch = _part(images, part, at_once)
+                groups = [batch] if isinstance(batch, Tensor) else [image[None] for image in batch]
+                out += [_under(fused, group, protocol) for group in groups]
+                tested.update(len(batch))
         return torch.cat(out) if out else torch.zeros(0, fused[0].num_classes)
     finally:
         for net, was in zip(fused, training, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vgg_lib.errors import InputError
@@ -34,4 +34,5 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error}): free some space or choose another folder") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # no folder, or none to write to: then no file either
+            part.unlink()

@@ -18,11 +18,11 @@ import torch
 from PIL import Image
 from platformdirs import user_cache_path
 from torchvision.datasets import Imagenette
-from tqdm.auto import tqdm
 
 from vgg_lib.errors import InputError, check_choice
 from vgg_lib.files import replacing
 from vgg_lib.photos import PhotoFiles, Photos, decode
+from vgg_lib.progress import bar
 
 #: What each archive unpacks to, by the name torchvision gives its size.
 FOLDERS = {"full": "imagenette2", "320px": "imagenette2-320", "160px": "imagenette2-160"}
@@ -47,8 +47,9 @@ HOW_TO_GET_IT = (
 
 
 def cache_folder() -> Path:
-    """The user's cache folder, where downloads and decoded photographs are kept."""
-    return user_cache_path("vgg_lib")
+    """Where downloads and decoded photographs are kept: ``VGG_LIB_CACHE``, else the user's cache folder."""
+    named = os.environ.get("VGG_LIB_CACHE")
+    return Path(named).expanduser() if named else user_cache_path("vgg_lib")
 
 
 def find(root: str | Path | None = None, size: str = "160px") -> Path | None:
@@ -153,8 +154,10 @@ def _decoded(paths: Sequence[Path], side: int, cache: Path) -> torch.Tensor:
     if not cache.exists():
         with replacing(cache) as part:
             array = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
-            for i, path in enumerate(tqdm(paths, desc="decoding once", unit="photo", leave=False)):
-                array[i] = _squashed(path, side)
+            with bar(len(paths), "decoding once", "photo", leave=False) as decoded:
+                for i, path in enumerate(paths):
+                    array[i] = _squashed(path, side)
+                    decoded.update()
             array.flush()
     # Copy-on-write: PyTorch wants memory that it could write to; nothing here does.
     return torch.from_numpy(np.load(cache, mmap_mode="c"))

@@ -137,7 +137,7 @@ def scale_width(channels: int, width: float, name: str) -> int:
     """``channels · width``, rounded down, at least 1 or an :class:`InputError`."""
     scaled = int(channels * width)
     if scaled < 1:
-        raise InputError(f"width {width} leaves {name} without channels: choose {1 / channels:.4g} or more")
+        raise InputError(f"width {width} leaves {name} without channels: choose 1/{channels} or more")
     return scaled
 
 

@@ -221,18 +221,19 @@ class Store:
         """All records in the order they came. Raises :class:`InputError` naming the line that is not one."""
         if not self.path.exists():
             return
-        with self.path.open(encoding="utf-8") as file:
+        with self.path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                if not line.endswith("\n"):
+                if not line.endswith(b"\n"):
                     raise InputError(
                         f"{self.path}, line {number}, is cut off: remove it, and run what it recorded again"
                     )
                 try:
-                    yield Record.from_line(line)
-                except (ValueError, KeyError, TypeError, AttributeError) as error:
+                    record = Record.from_line(line.decode())
+                except (ValueError, LookupError, TypeError, AttributeError) as error:
                     raise InputError(
                         f"{self.path}, line {number}, is not a record ({error}): remove that line"
                     ) from error
+                yield record
 
     def find(self, run: Run) -> Record | None:
         """The last record of that run, or ``None``."""

@@ -24,6 +24,7 @@ from vgg_lib.initialisation import initialise, warm_start
 from vgg_lib.networks import VGG, vgg
 from vgg_lib.photos import Photos
 from vgg_lib.presets import Preset
+from vgg_lib.progress import bar
 from vgg_lib.runs import Evaluation, Record, Run, as_digits
 
 
@@ -131,8 +132,10 @@ def train(
     as they were.
 
     A loss that is not finite ends the run as *diverged*. Raises :class:`InputError` for data that is not there
-    or cannot be read.
+    or cannot be read, and for fewer than 1 step.
     """
+    if max_steps is not None and max_steps < 1:
+        raise InputError(f"max_steps is {max_steps}: choose 1 or more, or None to train to the end")
     device = device or machine.best_device()
     preset = run.preset
     photos = training_photographs(run, root)
@@ -142,7 +145,8 @@ def train(
     if isinstance(run.scale, int) and isinstance(photos.images, Tensor):
         photos = photos.rescaled(run.scale)  # once, instead of once an epoch
 
-    net = build(run, len(photos.classes), start_from)
+    with torch.random.fork_rng(devices=[]):  # PyTorch draws weights of its own while building
+        net = build(run, len(photos.classes), start_from)
     net.preprocessing = statistics.preprocessing(preset.input_scale)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     trained = Trained(run, net, photos.classes, data={"train": photos.fingerprint})
@@ -153,65 +157,74 @@ def train(
     optimiser = torch.optim.SGD(
         net.parameters(), preset.learning_rate, momentum=preset.momentum, weight_decay=preset.weight_decay
     )
-    schedule = _Schedule(optimiser, preset, total)
+    engine = _Engine(run, net, photos, colour, optimiser, _Schedule(optimiser, preset, total), device)
     total = min(total, max_steps or total)
     began = time.perf_counter()
     with (
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
-        tqdm(total=total, desc=f"training {run.network}", unit="step", disable=not progress) as bar,
+        bar(total, f"training {run.network}", "step", shown=progress) as steps,
     ):
         torch.manual_seed(run.seed)  # dropout's numbers
         for epoch in range(preset.epochs):
-            losses = _epoch(net, photos, run, epoch, optimiser, schedule, colour, bar, max_steps)
+            losses = engine.epoch(epoch, total - len(trained.steps), steps)
             trained.steps += losses
             trained.losses.append(round(sum(losses) / len(losses), 5))
             if not math.isfinite(losses[-1]):
                 trained.outcome = "diverged"
                 trained.reason = f"the loss became {losses[-1]} at step {len(trained.steps)} (epoch {epoch + 1})"
                 break
-            if max_steps is not None and len(trained.steps) >= max_steps:
+            if len(trained.steps) >= total:
                 break
-            schedule.epoch(_error(net, watched, run.protocol) if watched is not None else None)
+            engine.schedule.epoch(_error(net, watched, run.protocol) if watched is not None else None)
     trained.seconds = round(time.perf_counter() - began, 2)
     return trained
 
 
-def _epoch(
-    net: VGG,
-    photos: Photos,
-    run: Run,
-    epoch: int,
-    optimiser: torch.optim.Optimizer,
-    schedule: _Schedule,
-    colour: ColourShift | None,
-    bar: tqdm[NoReturn],
-    max_steps: int | None,
-) -> list[float]:
-    """One pass over the photographs; the loss of each step, ending with the first that is not finite."""
-    device = next(net.parameters()).device
-    dtype = machine.autocast_dtype(device, run.preset.precision)
-    scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
-    random = seeds.generator(run.seed, f"epoch {epoch}")
-    batch_size = min(run.preset.batch_size, len(photos))
-    order = torch.randperm(len(photos), generator=random)[: len(photos) // batch_size * batch_size]
-    net.train()
-    losses = []
-    for indices in order.view(-1, batch_size):
-        batch = training_batch(photos.images[indices], run.scale, run.preset.crop, random, colour)
-        x = net.preprocessing(batch.to(device)).contiguous(memory_format=torch.channels_last)
-        with machine.autocast(device, dtype):
-            loss = functional.cross_entropy(net(x), photos.labels[indices].to(device))
-        optimiser.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()
-        scaler.step(optimiser)
-        scaler.update()
-        schedule.step()
-        losses.append(loss.item())
-        bar.update()
-        bar.set_postfix(loss=f"{losses[-1]:.3f}", epoch=f"{epoch + 1}/{run.preset.epochs}", refresh=False)
-        if not math.isfinite(losses[-1]) or (max_steps is not None and bar.n >= max_steps):
-            break
-    return losses
+@dataclass
+class _Engine:
+    """What changes while a run trains, and how it changes in an epoch."""
+
+    run: Run
+    net: VGG
+    photos: Photos
+    colour: ColourShift | None
+    optimiser: torch.optim.Optimizer
+    schedule: _Schedule
+    device: torch.device
+
+    def __post_init__(self) -> None:
+        self.dtype = machine.autocast_dtype(self.device, self.run.preset.precision)
+        # float16 underflows where bfloat16 does not; disabled, the scaler does nothing.
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
+
+    def epoch(self, number: int, most: int, progress: tqdm[NoReturn]) -> list[float]:
+        """One pass over the photographs, ``most`` steps at most; the loss of each, ending with the first not finite."""
+        preset, photos = self.run.preset, self.photos
+        random = seeds.generator(self.run.seed, f"epoch {number}")
+        batch_size = min(preset.batch_size, len(photos))
+        order = torch.randperm(len(photos), generator=random)[: len(photos) // batch_size * batch_size]
+        self.net.train()
+        losses = []
+        for indices in order.view(-1, batch_size)[:most]:
+            batch = training_batch(photos.images[indices], self.run.scale, preset.crop, random, self.colour)
+            losses.append(self.step(batch, photos.labels[indices]))
+            progress.update()
+            progress.set_postfix(loss=f"{losses[-1]:.3f}", epoch=f"{number + 1}/{preset.epochs}", refresh=False)
+            if not math.isfinite(losses[-1]):
+                break
+        return losses
+
+    def step(self, batch: Tensor, labels: Tensor) -> float:
+        """One step of gradient descent on crops ``(N, 3, crop, crop)``, 0..255; returns the loss before it."""
+        x = self.net.preprocessing(batch.to(self.device)).contiguous(memory_format=torch.channels_last)
+        with machine.autocast(self.device, self.dtype):
+            loss = functional.cross_entropy(self.net(x), labels.to(self.device))
+        self.optimiser.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.schedule.step()
+        return loss.item()
 
 
 def _error(net: nn.Module, photos: Photos, protocol: Protocol) -> float:

@@ -1,5 +1,50 @@
 """The book's drawing language: one look, and one colour for each network, in every chapter."""
 
+from vgg_lib.figures.fields import (
+    Field,
+    field_growth,
+    fields_on_photo,
+    pyramids,
+    stage_costs,
+    turning_point,
+)
+from vgg_lib.figures.networks import (
+    SIX,
+    by_stage,
+    cost_shares,
+    costs_by_layer,
+    soft_max_trap,
+    table_one,
+)
 from vgg_lib.figures.style import COLOURS, use_style
+from vgg_lib.figures.training import (
+    confusion,
+    epoch_losses,
+    loss_curve,
+    most_confident_mistakes,
+    photo_page,
+    picture_row,
+)
 
-__all__ = ["COLOURS", "use_style"]
+__all__ = [
+    "COLOURS",
+    "SIX",
+    "Field",
+    "by_stage",
+    "confusion",
+    "cost_shares",
+    "costs_by_layer",
+    "epoch_losses",
+    "field_growth",
+    "fields_on_photo",
+    "loss_curve",
+    "most_confident_mistakes",
+    "photo_page",
+    "picture_row",
+    "pyramids",
+    "soft_max_trap",
+    "stage_costs",
+    "table_one",
+    "turning_point",
+    "use_style",
+]

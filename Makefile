@@ -1,0 +1,59 @@
+# Two commands do all the set-up on a fresh machine: `make book` and `make test`. The rest is for those who carry the book on.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/ready
+BUILD  := book/_build
+
+# The book and its tests see the embedded data set alone, whatever this machine has; and no progress bars in stored outputs.
+CLEAN_ROOM := env -u VGG_LIB_DATA VGG_LIB_CACHE=$(CURDIR)/$(BUILD)/cache TQDM_DISABLE=1 PATH="$(CURDIR)/$(BIN):$$PATH"
+
+.PHONY: book test check unit nbval html refresh matrix lock clean
+
+book: $(READY)  ## Execute every notebook on the embedded data set and build the HTML
+	$(CLEAN_ROOM) jupyter-book build . --all --warningiserror --path-output book
+	@echo "The book is at $(CURDIR)/$(BUILD)/html/index.html"
+
+test: check unit nbval html  ## Everything: style, types, tests, notebooks, book
+	@echo "All of it holds."
+
+check: $(READY)  ## Style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: $(READY)  ## Tests of the library, with doctests
+	$(CLEAN_ROOM) pytest
+
+nbval: $(READY)  ## Execute every notebook and compare each output with the stored one
+	$(CLEAN_ROOM) pytest --nbval --nbval-current-env --nbval-cell-timeout 300 -p no:doctest --override-ini addopts= notebooks
+
+html: $(READY)  ## Build the HTML from the stored outputs
+	mkdir -p $(BUILD)
+	sed 's/execute_notebooks: force/execute_notebooks: "off"/' _config.yml > $(BUILD)/stored.yml
+	$(CLEAN_ROOM) jupyter-book build . --all --warningiserror --path-output book --config $(BUILD)/stored.yml
+
+refresh: $(READY)  ## Execute the notebooks in place and rewrite what is made from records: commit it with its cause
+	$(BIN)/vgg-lib scoreboard > book/scoreboard_table.md
+	$(CLEAN_ROOM) jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+
+matrix: $(READY)  ## nbval as other processors and thread counts compute, by hand: takes six times as long
+	for capability in default avx2 ""; do for threads in 1 2; do \
+	  echo "ATEN_CPU_CAPABILITY=$$capability OMP_NUM_THREADS=$$threads"; \
+	  env $${capability:+ATEN_CPU_CAPABILITY=$$capability} OMP_NUM_THREADS=$$threads $(MAKE) nbval || exit 1; \
+	done; done
+
+lock: $(READY)  ## Pin requirements.txt anew; PyTorch pins its own CUDA packages
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --universal --python-version 3.11 --extra book --extra dev --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.txt
+	sed -i.bak -E '/^(nvidia|cuda|triton)[a-z0-9-]*==/d' requirements.txt && rm requirements.txt.bak
+
+$(READY): requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --requirement requirements.txt
+	$(BIN)/pip install --no-deps --editable .
+	touch $@
+
+clean:  ## Remove the environment and everything built
+	rm -rf $(VENV) $(BUILD)

@@ -1,0 +1,65 @@
+"""What several tests share: no progress bars, a small fake Imagenette, a cache of one's own, a full disk."""
+
+import os
+
+os.environ["TQDM_DISABLE"] = "1"
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from PIL import Image
+
+from vgg_lib import imagenette
+
+# The same examples every time: a failure on one machine is a failure on all.
+settings.register_profile("suite", deadline=None, derandomize=True, database=None, max_examples=40)
+settings.load_profile("suite")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder, and no ``VGG_LIB_DATA``."""
+    folder = tmp_path / "cache"
+    monkeypatch.delenv("VGG_LIB_DATA", raising=False)
+    monkeypatch.setenv("VGG_LIB_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def fake_imagenette(tmp_path: Path, cache: Path) -> Callable[..., Path]:
+    """Writes Imagenette's folder layout with JPEGs of various sizes; returns the folder that holds it."""
+
+    def write(root: Path = tmp_path / "data", per_class: int = 2, size: str = "160px") -> Path:
+        random = np.random.default_rng(0)
+        for split in ("train", "val"):
+            for wnid in imagenette.CLASSES:
+                folder = root / imagenette.FOLDERS[size] / split / wnid
+                folder.mkdir(parents=True)
+                for i in range(per_class):
+                    shape = (*random.integers(40, 80, size=2), 3)
+                    pixels = random.integers(0, 256, shape, dtype=np.uint8)
+                    Image.fromarray(pixels).save(folder / f"{wnid}_{i}.JPEG")
+        return root
+
+    return write
+
+
+@pytest.fixture
+def full_disk() -> Callable[[int], AbstractContextManager[None]]:
+    """``with full_disk(n):`` no file can grow beyond ``n`` bytes; the write beyond fails as on a full disk."""
+    resource = pytest.importorskip("resource", reason="only Unix limits the size of files")
+
+    @contextmanager
+    def limited(size: int) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))  # Python ignores the signal: an OSError remains
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited

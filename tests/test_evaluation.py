@@ -1,0 +1,202 @@
+"""Testing a net: densely, on crops, at several scales, with several nets, each against a plain loop."""
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from torchvision.transforms.v2.functional import resize
+
+from vgg_lib.errors import InputError
+from vgg_lib.evaluation import Protocol, crop_places, posteriors, score_map, top_errors
+from vgg_lib.networks import Network, conv, vgg
+from vgg_lib.photos import PhotoFiles
+
+
+def small_net(*, padding=1, classes=5, seed=0, stages=2, **choices):
+    """A net with random weights whose logits differ a lot, for crops of 32 pixels: 4, 8, … channels, then FC-256."""
+    network = Network(*((conv(64 * 2**i, padding=padding),) for i in range(stages)))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net = vgg(network, num_classes=classes, image_size=32, width=1 / 16, **choices)
+        for parameter in net.parameters():
+            torch.nn.init.normal_(parameter, std=(2 / max(1, parameter[0].numel())) ** 0.5)
+    return net.eval()
+
+
+def noise(*shape):
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def inputs(height, width, count=2):
+    return torch.randn(count, 3, height, width, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("stages", [1, 2, 5])
+@torch.inference_mode()
+def test_at_the_crops_size_the_dense_score_is_the_nets(stages):
+    net, x = small_net(stages=stages), inputs(32, 32)
+    scores = score_map(net, x)
+    assert scores.shape == (2, 5, 1, 1)
+    torch.testing.assert_close(scores.flatten(1), net(x), rtol=0, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_dense_scores_are_the_head_slid_over_the_feature_map():
+    net, x = small_net(), inputs(40, 52)
+    maps, scores = net.features(x), score_map(net, x)
+    assert scores.shape[2:] == (3, 6)
+    for i, j in itertools.product(range(3), range(6)):
+        window = maps[:, :, i : i + 8, j : j + 8]
+        torch.testing.assert_close(scores[:, :, i, j], net.classifier(window.flatten(1)), rtol=1e-5, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_without_padding_dense_scores_are_the_nets_on_every_window():
+    """Padding is all that tells a window inside an image from an image of its own."""
+    net, x = small_net(padding=0), inputs(44, 40)
+    scores = score_map(net, x)
+    assert scores.shape[2:] == (4, 3)
+    for i, j in itertools.product(range(4), range(3)):
+        window = x[:, :, 4 * i : 4 * i + 32, 4 * j : 4 * j + 32]  # two pools: a stride of 4
+        torch.testing.assert_close(scores[:, :, i, j], net(window), rtol=1e-5, atol=1e-5)
+
+
+def test_an_image_smaller_than_the_crop_is_refused():
+    with pytest.raises(InputError, match="40×31 pixels is smaller than the net's crop of 32"):
+        score_map(small_net(), inputs(40, 31))
+
+
+@given(st.integers(32, 600), st.integers(2, 9))
+def test_the_grid_of_crops_is_even_and_goes_from_edge_to_edge(size, grid):
+    places = crop_places(size, 32, grid)
+    steps = [b - a for a, b in itertools.pairwise(places)]
+    assert (places[0], places[-1], len(places)) == (0, size - 32, grid)
+    assert max(steps) - min(steps) <= 1
+
+
+def test_a_grid_of_one_is_the_centre():
+    assert crop_places(256, 224, 1) == [16]
+
+
+NETS = [small_net(seed=0), small_net(seed=1, stages=1)]
+
+
+def plain_posteriors(nets, image, protocol):
+    """§3.2 and §4 word by word, for one photograph."""
+    out = []
+    for net, scale in itertools.product(nets, protocol.scales):
+        rescaled = resize(image, scale, antialias=True)
+        for view in [rescaled, rescaled.flip(2)] if protocol.mirror else [rescaled]:
+            ways = []
+            if protocol.dense:  # average the map of class scores, then the soft-max
+                ways.append(score_map(net, view[None].float()).mean((2, 3)).softmax(1)[0])
+            if protocol.grid:
+                tops, lefts = (crop_places(side, 32, protocol.grid) for side in view.shape[1:])
+                crops = [view[:, t : t + 32, s : s + 32].float() for t in tops for s in lefts]
+                ways.append(torch.stack([net(crop[None]).softmax(1)[0] for crop in crops]).mean(0))
+            out.append(torch.stack(ways).mean(0))
+    return torch.stack(out).mean(0)
+
+
+@pytest.mark.parametrize("nets", [NETS[:1], NETS], ids=["one net", "fused"])
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        Protocol((32,), mirror=False),
+        Protocol((40,)),
+        Protocol((32, 40, 48)),
+        Protocol((40,), dense=False, grid=1, mirror=False),
+        Protocol((40, 48), dense=False, grid=3),
+        Protocol((36,), dense=True, grid=5),
+    ],
+    ids=str,
+)
+@torch.inference_mode()
+def test_posteriors_are_those_of_a_plain_loop(nets, protocol):
+    images = noise(3, 3, 50, 45)
+    expected = torch.stack([plain_posteriors(nets, image, protocol) for image in images])
+    torch.testing.assert_close(posteriors(nets, images, protocol), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("several", [1, 200])
+def test_posteriors_sum_to_1(several):
+    scores = posteriors(NETS, noise(several, 3, 32, 32), Protocol((32, 36), grid=2))
+    torch.testing.assert_close(scores.sum(1), torch.ones(several))
+
+
+def test_photographs_of_several_sizes_are_tested_each_as_it_is():
+    images, protocol = [noise(3, 50, 45), noise(3, 33, 70), noise(3, 40, 40)], Protocol((36,), grid=2)
+    one_by_one = torch.cat([posteriors(NETS, image[None], protocol) for image in images])
+    torch.testing.assert_close(posteriors(NETS, images, protocol), one_by_one)
+
+
+def test_files_are_tested_as_their_images_are(tmp_path):
+    images = [noise(3, 50, 45), noise(3, 33, 70)]
+    paths = [tmp_path / f"{i}.png" for i in range(2)]
+    for image, path in zip(images, paths, strict=True):
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(path)
+    of_files, of_images = (posteriors(NETS, form, Protocol((36,))) for form in (PhotoFiles(paths), images))
+    assert torch.equal(of_files, of_images)
+
+
+def test_each_net_gets_its_own_preprocessing():
+    net, images, protocol = small_net(), noise(2, 3, 32, 32), Protocol((32,), mirror=False)
+    net.preprocessing = type(net.preprocessing)(mean=(10.0, 20.0, 30.0), deviation=(2.0, 3.0, 4.0))
+    ready = (images - torch.tensor([10.0, 20, 30]).view(3, 1, 1)) / torch.tensor([2.0, 3, 4]).view(3, 1, 1)
+    torch.testing.assert_close(posteriors(net, images, protocol), net.posteriors(ready).detach())
+
+
+def test_dropout_is_off_and_the_training_mode_comes_back():
+    net, images = small_net(dropout=0.5).train(), noise(4, 3, 40, 40)
+    resting = small_net().eval()
+    protocol = Protocol((40,), grid=2)
+    torch.testing.assert_close(posteriors(net, images, protocol), posteriors(resting, images, protocol))
+    assert net.training
+    assert not resting.training
+
+
+def test_the_training_mode_comes_back_after_an_error():
+    net = small_net().train()
+    with pytest.raises(RuntimeError):
+        posteriors(net, torch.zeros(1, 4, 40, 40, dtype=torch.uint8), Protocol((32,)))
+    assert net.training
+
+
+def test_no_photographs_have_no_posteriors():
+    assert posteriors(NETS, noise(0, 3, 40, 40), Protocol((32,))).shape == (0, 5)
+
+
+@pytest.mark.parametrize(
+    ("nets", "scales", "says"),
+    [
+        ([], (32,), "no net to test with"),
+        ([small_net(), small_net(classes=6)], (32,), r"differ in classes: \[5, 6\]"),
+        (small_net(), (48, 31), "test scale 31 is below the crop of 32 .* choose Q of 32 or more"),
+    ],
+)
+def test_what_cannot_be_tested_is_refused(nets, scales, says):
+    with pytest.raises(InputError, match=says):
+        posteriors(nets, noise(1, 3, 40, 40), Protocol(scales))
+
+
+@pytest.mark.parametrize(
+    ("choices", "says"),
+    [
+        ({"scales": ()}, "at least one test scale"),
+        ({"scales": (32, 0)}, "test scale 0 is not a size"),
+        ({"scales": (32,), "grid": 0}, "a grid of 0 has no crops"),
+        ({"scales": (32,), "dense": False}, "this one has neither"),
+    ],
+)
+def test_a_protocol_that_cannot_be_is_refused(choices, says):
+    with pytest.raises(InputError, match=says):
+        Protocol(**choices)
+
+
+def test_top_1_and_top_5_errors_are_counted_in_percent():
+    scores = torch.arange(20.0).expand(8, 20)  # every image: class 19 first, 15 fifth
+    labels = torch.tensor([19, 19, 15, 16, 14, 0, 1, 2])
+    assert top_errors(scores, labels) == {"top1": 75.0, "top5": 50.0}

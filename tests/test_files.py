@@ -1,0 +1,40 @@
+"""Files are there whole or not at all."""
+
+import pytest
+
+from vgg_lib.errors import InputError
+from vgg_lib.files import replacing
+
+
+def test_a_file_is_replaced_by_what_was_written(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with replacing(path) as part:
+        part.write_text("new")
+    assert path.read_text() == "new"
+
+
+def test_missing_folders_are_made(tmp_path):
+    with replacing(tmp_path / "new" / "a.txt") as part:
+        part.write_text("new")
+    assert (tmp_path / "new" / "a.txt").read_text() == "new"
+
+
+@pytest.mark.parametrize(
+    ("raised", "seen"),
+    [(OSError, InputError), (KeyError, KeyError), (KeyboardInterrupt, KeyboardInterrupt)],
+)
+def test_whatever_goes_wrong_the_file_is_as_it_was(tmp_path, raised, seen):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(seen), replacing(path) as part:
+        part.write_text("half")
+        raise raised
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file/a\.txt cannot be written"), replacing(tmp_path / "file" / "a.txt"):
+        pass

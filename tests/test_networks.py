@@ -1,0 +1,151 @@
+"""The networks of Table 1, and that they are torchvision's where torchvision has them."""
+
+import pytest
+import torch
+import torchvision
+
+from vgg_lib.errors import InputError
+from vgg_lib.initialisation import Initialisation, initialise
+from vgg_lib.networks import LRN, NETWORKS, LocalResponseNorm, Network, conv, vgg
+
+TORCHVISION = {"A": "vgg11", "B": "vgg13", "D": "vgg16", "E": "vgg19"}
+
+
+def torchvisions(name, batch_norm=False):
+    return torchvision.models.get_model(TORCHVISION[name] + "_bn" * batch_norm)
+
+
+def names_and_shapes(net):
+    return [(name, tuple(tensor.shape)) for name, tensor in net.state_dict().items()]
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_weights_are_named_and_shaped_as_in_torchvision(name, batch_norm):
+    with torch.device("meta"):
+        assert names_and_shapes(vgg(name, batch_norm=batch_norm)) == names_and_shapes(torchvisions(name, batch_norm))
+
+
+@pytest.mark.parametrize(("name", "batch_norm"), [*((name, False) for name in TORCHVISION), ("A", True)])
+@torch.inference_mode()
+def test_torchvision_gives_the_same_logits_with_our_weights(name, batch_norm):
+    with torch.device("meta"):
+        ours, theirs = vgg(name, batch_norm=batch_norm), torchvisions(name, batch_norm)
+    initialise(ours.to_empty(device="cpu"), Initialisation("he"), seed=0).eval()
+    theirs.load_state_dict(ours.state_dict(), assign=True)
+    x = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    logits = ours(x)
+    assert logits.std() > 0.1
+    torch.testing.assert_close(logits, theirs.eval()(x), rtol=0, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_a_gives_the_same_logits_with_torchvisions_weights():
+    theirs = torchvisions("A").eval()
+    with torch.device("meta"):
+        ours = vgg("A").eval()
+    ours.load_state_dict(theirs.state_dict(), assign=True)
+    x = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(ours(x), theirs(x), rtol=0, atol=1e-5)
+
+
+def test_d_maps_an_image_to_1000_logits():
+    with torch.device("meta"):
+        assert vgg("D")(torch.zeros(1, 3, 224, 224)).shape == (1, 1000)
+
+
+def test_d_has_138357544_parameters():  # torchvision's vgg16
+    with torch.device("meta"):
+        assert sum(p.numel() for p in vgg("D").parameters()) == 138_357_544
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_leaves_512_maps_of_7_by_7(name):
+    """Padding keeps the maps' size, also around C's 1×1 layers; only the five pools halve it."""
+    with torch.device("meta"):
+        assert vgg(name).features(torch.zeros(1, 3, 224, 224)).shape == (1, 512, 7, 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"),  # Table 1; the two controls have a layer for each stage
+    {"A": 11, "A-LRN": 11, "B": 13, "C": 16, "D": 16, "E": 19, "B-5x5": 8, "D-7x7": 8}.items(),
+)
+def test_depth_in_weight_layers(name, layers):
+    assert NETWORKS[name].weight_layers == len(vgg(name, image_size=32, width=1 / 64).weight_layers()) == layers
+
+
+def test_one_line_makes_a_network(monkeypatch):
+    monkeypatch.setitem(NETWORKS, "F", Network((conv(64), LRN), (conv(128, kernel=5), conv(128, kernel=1))))
+    net = vgg("F", num_classes=7, image_size=32, width=1 / 16)
+    assert net(torch.zeros(2, 3, 32, 32)).shape == (2, 7)
+
+
+def test_width_scales_every_channel_count_and_both_hidden_fc_layers():
+    with torch.device("meta"):
+        full, quarter = vgg("C").weight_layers(), vgg("C", width=1 / 4).weight_layers()
+    ratios = {name: quarter[name].weight.shape[0] / full[name].weight.shape[0] for name in full}
+    assert ratios == dict.fromkeys(full, 1 / 4) | {"fc8": 1}
+
+
+def test_posteriors_are_the_softmax_of_the_logits():
+    net = vgg("A", num_classes=4, image_size=32, width=1 / 16).eval()
+    x = torch.randn(3, 3, 32, 32)
+    logits = net(x)
+    torch.testing.assert_close(net.posteriors(x), logits.exp() / logits.exp().sum(1, keepdim=True))
+
+
+def test_there_is_no_adaptive_pooling():
+    modules = vgg("D", image_size=32, width=1 / 64).modules()
+    assert not [module for module in modules if "Adaptive" in type(module).__name__]
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 64, 64), (1, 3, 32, 64), (1, 1, 32, 32), (3, 32, 32)])
+def test_an_input_of_another_shape_is_refused_with_both_shapes(shape):
+    with pytest.raises(InputError) as error:
+        vgg("A", image_size=32, width=1 / 16)(torch.zeros(shape))
+    assert str(shape) in str(error.value)
+    assert "expects (N, 3, 32, 32)" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("choices", "says"),
+    [
+        ({"name": "F"}, "unknown network 'F': choose from A, A-LRN, B, C, D, E"),
+        ({"width": 1 / 65}, "conv1_1 without channels: choose 1/64 or more"),
+        ({"width": -1}, "width -1 "),
+        ({"image_size": 31}, "image size 31 is too small: .* 32 pixels or more"),
+        ({"num_classes": 1}, "num_classes is 1: .* at least 2"),
+        ({"dropout": 1.0}, "dropout is 1.0: choose"),
+        ({"name": Network(*((conv(64),),) * 6), "image_size": 32}, "image size 32 is used up at pool6"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_by_name_and_value(choices, says):
+    with pytest.raises(InputError, match=says):
+        vgg(**{"name": "A", "image_size": 32} | choices)
+
+
+@pytest.mark.parametrize("stages", [(), ((conv(64),), ())])
+def test_a_network_without_layers_is_refused(stages):
+    with pytest.raises(InputError, match="at least one layer"):
+        Network(*stages)
+
+
+def alexnets_formula(a, n=5, k=2.0, alpha=1e-4, beta=0.75):
+    """b_i = a_i / (k + α Σ_j a_j²)^β over the n maps j around i (Krizhevsky et al. 2012, §3.3)."""
+    channels = a.shape[1]
+    out = torch.empty_like(a)
+    for i in range(channels):
+        window = a[:, max(0, i - n // 2) : min(channels, i + n // 2 + 1)]
+        out[:, i] = a[:, i] / (k + alpha * window.square().sum(1)) ** beta
+    return out
+
+
+def test_local_response_normalisation_is_alexnets_formula():
+    a = 100 * torch.randn(2, 9, 4, 5)  # large, so that the sum is felt
+    torch.testing.assert_close(LocalResponseNorm()(a), alexnets_formula(a))
+
+
+def test_a_lrn_normalises_behind_the_first_relu():
+    net = vgg("A-LRN", image_size=32, width=1 / 8)
+    x = 100 * torch.randn(1, 3, 32, 32)
+    torch.testing.assert_close(net.features[:3](x), alexnets_formula(net.features[:2](x)))

@@ -1,0 +1,119 @@
+"""Sets of photographs: the held-out tenth, statistics, decoding."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vgg_lib.embedded import embedded
+from vgg_lib.errors import InputError
+from vgg_lib.photos import PhotoFiles, Photos, decode, in_held_out_tenth
+
+
+def photos(count=30, height=40, width=50):
+    images = torch.randint(0, 256, (count, 3, height, width), generator=torch.Generator().manual_seed(0))
+    images = (images * torch.tensor([1.0, 0.5, 0.2]).view(3, 1, 1)).to(torch.uint8)
+    names = tuple(f"n01440764_{i}.JPEG" for i in range(count))
+    return Photos(images, torch.arange(count) % 10, names, tuple("abcdefghij"), "0" * 16)
+
+
+def test_the_held_out_tenth_is_about_a_tenth():
+    assert len(embedded("train").held_out()) == pytest.approx(240, abs=40)
+
+
+def test_the_held_out_tenth_and_the_rest_are_the_whole_and_share_nothing():
+    whole = embedded("train")
+    held_out, rest = set(whole.held_out().names), set(whole.without_held_out().names)
+    assert held_out | rest == set(whole.names)
+    assert not held_out & rest
+
+
+def test_the_held_out_tenth_is_the_same_for_ever():
+    held_out = [i for i in range(60) if in_held_out_tenth(f"n03028079_{i}.JPEG")]
+    assert held_out == [1, 3, 10, 33, 38, 52]
+
+
+def test_whether_a_photograph_is_held_out_depends_on_its_name_alone():
+    whole = photos(300)
+    half = whole.take(torch.arange(299, 149, -1))
+    assert set(half.held_out().names) == set(whole.held_out().names) & set(half.names)
+
+
+def test_a_part_keeps_images_labels_names_and_boxes_together():
+    whole, keep = embedded("val"), torch.tensor([5, 0, 17])
+    part = whole.take(keep)
+    assert torch.equal(part.images, whole.images[keep])
+    assert torch.equal(part.boxes, whole.boxes[keep])
+    assert part.labels.tolist() == [5, 0, 7]
+    assert part.names == tuple(whole.names[i] for i in (5, 0, 17))
+    assert part.fingerprint == whole.fingerprint
+
+
+def test_statistics_are_numpys_over_all_pixels():
+    whole = photos()
+    pixels = whole.images.permute(1, 0, 2, 3).reshape(3, -1).numpy()
+    np.testing.assert_allclose(whole.statistics().mean, pixels.mean(1), rtol=1e-5)
+    np.testing.assert_allclose(whole.statistics().covariance, np.cov(pixels), rtol=1e-3, atol=0.05)
+
+
+def test_statistics_of_many_photographs_are_taken_over_a_spread_of_them():
+    bright_at_the_end = photos()
+    bright_at_the_end.images[15:] = 255
+    sampled = bright_at_the_end.statistics(most=10)
+    torch.testing.assert_close(sampled.mean, bright_at_the_end.statistics().mean, rtol=0.05, atol=0)
+
+
+@pytest.mark.parametrize("scale", ["paper", "unit"])
+def test_preprocessing_subtracts_the_mean_colour(scale):
+    x = photos().statistics().preprocessing(scale)(photos().images)
+    torch.testing.assert_close(x.mean((0, 2, 3)), torch.zeros(3), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize(("scale", "deviation"), [("paper", photos().statistics().deviation), ("unit", 1.0)])
+def test_the_papers_inputs_keep_their_deviation_and_unit_inputs_have_1(scale, deviation):
+    x = photos().statistics().preprocessing(scale)(photos().images)
+    assert float(x.var((0, 2, 3)).mean().sqrt()) == pytest.approx(deviation, rel=1e-3)
+
+
+def test_rescaled_photographs_have_the_smallest_side_asked_for():
+    assert photos().rescaled(20).images.shape == (30, 3, 20, 25)
+
+
+@pytest.fixture
+def files(tmp_path):
+    paths = [tmp_path / f"{i}.png" for i in range(3)]
+    for i, path in enumerate(paths):
+        Image.new("RGB", (10 + i, 5), (i, 2, 3)).save(path)
+    return PhotoFiles(paths)
+
+
+def test_files_are_decoded_when_asked_for_in_the_order_asked_for(files):
+    assert [tuple(image.shape) for image in files[torch.tensor([2, 0])]] == [(3, 5, 12), (3, 5, 10)]
+
+
+def test_a_part_of_files_reads_none_of_them(files):
+    files.paths[0].unlink()
+    assert len(files.take(torch.tensor([0, 2]))) == 2
+
+
+def test_files_cannot_be_rescaled_to_one_tensor(files):
+    with pytest.raises(InputError, match="squash them when loading"):
+        Photos(files, torch.arange(3), ("a", "b", "c"), ("x", "y", "z"), "").rescaled(20)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK"])
+def test_photographs_of_any_mode_are_decoded_as_rgb(tmp_path, mode):
+    path = tmp_path / "image.tiff"
+    Image.new("RGB", (7, 5), (255, 255, 255)).convert(mode).save(path)
+    image = decode(path)
+    assert (image.dtype, image.shape) == (torch.uint8, (3, 5, 7))
+    assert image.min() == 255
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no image", b"\x89PNG\r\n\x1a\n" + bytes(40)])
+def test_what_is_no_photograph_is_named(tmp_path, content):
+    path = tmp_path / "broken.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"broken\.png cannot be read as a photograph"):
+        decode(path)

@@ -1,0 +1,174 @@
+"""Training: that it learns, that it repeats, and what it must never do."""
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from vgg_lib.embedded import embedded
+from vgg_lib.errors import InputError
+from vgg_lib.networks import VGG
+from vgg_lib.runs import Record, make_run
+from vgg_lib.training import _Schedule, build, record, test_photographs, train, training_photographs
+
+test_photographs.__test__ = False  # its name is the library's, not a test's
+
+
+def few_steps(network="A", steps=3, **choices):
+    return train(make_run(network, "quick", **choices), max_steps=steps)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """Net A of the quick preset, trained to its end: the one long training of the tests."""
+    return train(make_run("A", "quick"))
+
+
+def test_the_quick_preset_learns(trained):
+    assert record(trained).error < 50  # chance is 90
+
+
+def test_a_trainings_record_comes_back_from_its_line(trained):
+    of_it = record(trained)
+    assert Record.from_line(of_it.to_line()) == of_it
+
+
+def test_a_record_tells_the_loss_of_each_epoch(trained):
+    losses = record(trained).losses
+    assert len(losses) == trained.run.preset.epochs
+    assert losses[-1] < losses[0] / 2
+
+
+def test_a_record_predicts_every_held_out_photograph(trained):
+    evaluation, held_out = record(trained).evaluations[0], embedded("train").held_out()
+    wrong = sum(t != p for t, p in zip(evaluation.targets, evaluation.predictions, strict=True))
+    assert evaluation.test_set == "held-out"
+    assert [int(digit) for digit in evaluation.targets] == held_out.labels.tolist()
+    assert evaluation.errors["top1"] == pytest.approx(100 * wrong / len(held_out), abs=1e-3)
+
+
+@pytest.mark.parametrize("choices", [{}, {"scale": (36, 72), "colour_shift": True, "batch_norm": True}])
+def test_a_training_repeats_to_the_bit(choices):
+    one, other = few_steps(**choices), few_steps(**choices)
+    assert one.steps == other.steps
+    weights = zip(one.net.state_dict().values(), other.net.state_dict().values(), strict=True)
+    assert all(torch.equal(*pair) for pair in weights)
+
+
+def test_another_seed_is_another_training():
+    assert few_steps(seed=0).steps != few_steps(seed=1).steps
+
+
+def batches(network, **choices):
+    """What a net is given in its first steps."""
+    seen = []
+
+    def look(module, inputs):
+        if isinstance(module, VGG):
+            seen.append(inputs[0].clone())
+
+    handle = torch.nn.modules.module.register_module_forward_pre_hook(look)
+    try:
+        few_steps(network, **choices)
+    finally:
+        handle.remove()
+    return torch.stack(seen)
+
+
+@pytest.mark.parametrize("choices", [{"scale": 36}, {"scale": (36, 72), "colour_shift": True}])
+def test_different_networks_with_one_seed_see_the_same_batches(choices):
+    a, d = (batches(network, **choices) for network in ("A", "D"))
+    assert a.shape == (3, 50, 3, 32, 32)
+    assert torch.equal(a, d)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 45])
+def test_training_stops_after_max_steps(steps):  # an epoch has 43
+    assert len(few_steps(steps=steps, width=1 / 16).steps) == steps
+
+
+@pytest.mark.parametrize("steps", [0, -1])
+def test_fewer_than_one_step_is_refused(steps):
+    with pytest.raises(InputError, match=f"max_steps is {steps}: choose 1 or more"):
+        few_steps(steps=steps)
+
+
+def test_a_huge_learning_rate_diverges_and_counts_as_chance():
+    of_it = record(few_steps(steps=40, learning_rate=1e4))
+    assert (of_it.outcome, of_it.error, of_it.evaluations) == ("diverged", 90.0, ())
+    assert "the loss became" in of_it.reason
+    assert Record.from_line(of_it.to_line()) == of_it
+
+
+def test_the_callers_random_numbers_are_left_alone():
+    before = torch.get_rng_state()
+    few_steps()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def rates(errors, rate=0.01):
+    """The learning rate of each epoch under the plateau schedule, told these held-out errors."""
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], rate)
+    schedule = _Schedule(optimiser, make_run("A", "quick", schedule="plateau", learning_rate=rate).preset, 1)
+    for error in errors:
+        schedule.epoch(error)
+        yield optimiser.param_groups[0]["lr"]
+
+
+def test_the_plateau_schedule_divides_the_rate_by_10_three_times_and_no_more():
+    seen = [rate for rate, _ in itertools.groupby(rates([30.0] * 100))]
+    assert seen == pytest.approx([1e-2, 1e-3, 1e-4, 1e-5])
+
+
+def test_the_plateau_schedule_keeps_the_rate_while_the_error_falls():
+    assert set(rates(range(60, 10, -1))) == {0.01}
+
+
+def test_a_plateau_run_watches_the_held_out_tenth_to_its_end():
+    finished = train(make_run("A", "quick", schedule="plateau", width=1 / 16, epochs=2))
+    assert len(finished.losses) == 2
+
+
+@pytest.mark.parametrize("train_on", ["nine-tenths", "all"])
+def test_nothing_that_a_run_is_tested_on_was_trained_on(train_on):
+    run = make_run("A", "quick", train_on=train_on)
+    assert not set(training_photographs(run).names) & set(test_photographs(run).names)
+
+
+def test_a_run_on_all_photographs_is_tested_on_validation():
+    run = make_run("A", "quick", train_on="all", width=1 / 16)
+    assert training_photographs(run).names == embedded("train").names
+    evaluation = record(train(run, max_steps=1)).evaluations[0]
+    assert (evaluation.test_set, len(evaluation.targets)) == ("validation", 600)
+
+
+def test_a_warm_started_run_starts_from_the_net_given():
+    net_a = build(make_run("A", "quick", seed=1), 10)
+    net = build(make_run("D", "quick", warm_start="0" * 16), 10, net_a)
+    started, source = net.weight_layers(), net_a.weight_layers()
+    assert torch.equal(started["fc6"].weight, source["fc6"].weight)
+
+
+@pytest.mark.parametrize(("key", "given", "says"), [("0" * 16, False, "none was given"), (None, True, "one was given")])
+def test_a_net_to_start_from_is_given_exactly_when_the_run_wants_one(key, given, says):
+    net_a = build(make_run("A", "quick"), 10) if given else None
+    with pytest.raises(InputError, match=says):
+        build(make_run("D", "quick", warm_start=key), 10, net_a)
+
+
+@pytest.mark.parametrize("squash", [None, 48])
+def test_the_papers_recipe_runs_on_a_folder_of_photographs(fake_imagenette, squash):
+    root = fake_imagenette(per_class=12)
+    run = make_run(
+        "A", "paper", size="160px", squash=squash, crop=32, scale=(36, 72), width=1 / 16, batch_size=16, epochs=2
+    )
+    of_it = record(train(run, root=root), root=root)
+    assert all(math.isfinite(loss) for loss in of_it.losses)
+    assert of_it.data["train"] == of_it.data["test"]  # both parts of the training set
+    assert 0 < len(of_it.evaluations[0].targets) < 120
+
+
+def test_missing_photographs_are_said_so(cache, tmp_path):
+    with pytest.raises(InputError, match="which does not hold imagenette2-160/"):
+        train(make_run("A", "laptop"), root=tmp_path)

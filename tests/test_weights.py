@@ -1,0 +1,89 @@
+"""Nets in files: whole, with what is needed to use them, or not at all."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vgg_lib.errors import InputError
+from vgg_lib.networks import vgg
+from vgg_lib.preprocessing import Preprocessing
+from vgg_lib.weights import load_net, save_net
+
+
+def small(name="A", **choices):
+    return vgg(name, **{"num_classes": 4, "image_size": 32, "width": 1 / 16, "dropout": 0.25} | choices)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "new" / "net.safetensors"
+
+
+@pytest.mark.parametrize(
+    "net", [small("A"), small("C"), small("A-LRN"), small("D", batch_norm=True)], ids=["A", "C", "A-LRN", "D-bn"]
+)
+def test_a_net_comes_back_from_its_file(net, path):
+    net.preprocessing = Preprocessing((1.0, 2.0, 3.0), (4.0, 5.0, 6.0), "BGR")
+    net(torch.randn(8, 3, 32, 32))  # moves the batch normalisation's averages
+    again, classes = load_net(save_net(net, path, classes=("cart", "seesaw", "crown", "table")))
+    x = torch.randn(2, 3, 32, 32)
+    assert classes == ("cart", "seesaw", "crown", "table")
+    for field in ("name", "network", "num_classes", "image_size", "width", "batch_norm", "dropout", "preprocessing"):
+        assert getattr(again, field) == getattr(net, field), field
+    torch.testing.assert_close(again(x), net.eval()(x))
+
+
+def test_a_loaded_net_is_ready_to_test_with(path):
+    assert not load_net(save_net(small().train(), path))[0].training
+
+
+def test_a_net_of_the_network_asked_for_is_given(path):
+    assert load_net(save_net(small("B"), path), "B")[0].name == "B"
+
+
+def test_a_net_of_another_network_is_refused(path):
+    with pytest.raises(InputError, match="holds a net of network A, and D was asked for"):
+        load_net(save_net(small(), path), "D")
+
+
+def test_a_missing_file_is_named(path):
+    with pytest.raises(InputError, match=r"no file of weights at .*net\.safetensors"):
+        load_net(path)
+
+
+@pytest.mark.parametrize("kept", [0, 5, 500, -1])
+def test_a_truncated_file_is_named(path, kept):
+    save_net(small(), path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(InputError, match=r"net\.safetensors is not a whole safetensors file"):
+        load_net(path)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "says"),
+    [
+        (None, "was not written by vgg_lib"),
+        ({"format": "pt"}, "was not written by vgg_lib"),
+        ({"vgg_lib": "no json"}, "does not describe a net"),
+        ({"vgg_lib": "[]"}, "does not describe a net"),
+        ({"vgg_lib": "{}"}, "does not describe a net"),
+    ],
+)
+def test_weights_from_elsewhere_are_refused(tmp_path, metadata, says):
+    save_file({"weight": torch.zeros(3)}, tmp_path / "foreign.safetensors", metadata=metadata)
+    with pytest.raises(InputError, match=rf"foreign\.safetensors .*{says}"):
+        load_net(tmp_path / "foreign.safetensors")
+
+
+def test_a_full_disk_leaves_nothing(path, full_disk):
+    with full_disk(1000), pytest.raises(InputError, match=r"net\.safetensors cannot be written .*free some space"):
+        save_net(small(), path)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_full_disk_leaves_the_net_that_was_there(path, full_disk):
+    before = save_net(small(), path).read_bytes()
+    with full_disk(1000), pytest.raises(InputError):
+        save_net(small(), path)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]

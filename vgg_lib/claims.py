@@ -1,0 +1,166 @@
+"""The paper's claims as data: what is said, where, with which numbers; and the scoreboard made of them.
+
+An arithmetic claim carries its check and has its verdict at once. The others get their comparison, direction and
+rule in the commit before the runs that they judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from vgg_lib import paper
+from vgg_lib.errors import check_choice
+from vgg_lib.geometry import receptive_field
+from vgg_lib.networks import conv
+
+Verdict = Literal["reproduced", "contradicted", "inconclusive", "to be tested"]
+
+
+def stacking_holds() -> bool:
+    """§2.3: two 3×3 see 5×5, three see 7×7, and one 7×7 has 49C² weights, 81 % more than their 27C²."""
+    sees_as_far = receptive_field([conv(1)] * 2) == 5 and receptive_field([conv(1)] * 3) == 7
+    weights_of_three, weights_of_one = 3 * 3**2, 7**2
+    return sees_as_far and round(100 * (weights_of_one / weights_of_three - 1)) == 81
+
+
+def _errors(number: int, column: str = "top1", **where: str | list[str]) -> list[str]:
+    """The paper's errors in the rows of a table that match, as text with one digit."""
+    rows = paper.table(number)
+    for name, value in where.items():
+        rows = rows[rows[name].isin(value) if isinstance(value, list) else rows[name] == value]
+    return [f"{error:.1f}" for error in rows[column]]
+
+
+def _line(number: int, networks: list[str], sign: str = " → ", **where: str | list[str]) -> str:
+    errors = _errors(number, network=networks, **where)
+    return sign.join(f"{name} {error}" for name, error in zip(networks, errors, strict=True))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of the paper.
+
+    ``numbers`` tells the paper's own figures, read from its tables; errors are top-1 in percent. ``chapter`` is the
+    notebook that tests it, where there is one. ``holds`` is the check of an arithmetic claim.
+    """
+
+    id: str
+    statement: str
+    where: str
+    numbers: Callable[[], str]
+    chapter: str | None = None
+    holds: Callable[[], bool] | None = None
+
+    def verdict(self) -> Verdict:
+        """What the check says; *to be tested* while the claim has no committed rule."""
+        if self.holds is None:
+            return "to be tested"
+        return "reproduced" if self.holds() else "contradicted"
+
+
+#: In the order of the paper.
+CLAIMS: dict[str, Claim] = {
+    claim.id: claim
+    for claim in (
+        Claim(
+            "stacking",
+            "Stacked 3×3 layers see as far as one large filter, with fewer weights",
+            "§2.3",
+            lambda: "27C² against 49C² weights, 81 % more",
+            chapter="ch02_small_filters",
+            holds=stacking_holds,
+        ),
+        Claim(
+            "no-normalisation",
+            "Deep networks train without any normalisation layer",
+            "§2.1",
+            lambda: _line(3, ["B", "C", "D", "E"], ", ", S="256"),
+        ),
+        Claim(
+            "warm-start",
+            "A trained shallow network can start a deep one; a bad start stalls learning",
+            "§3.1",
+            lambda: "no figures given",
+        ),
+        Claim(
+            "depth",
+            "Depth lowers the error, and saturates at 19 weight layers",
+            "§4.1, Table 3",
+            lambda: _line(3, ["A", "B", "C", "D", "E"], S="256"),
+        ),
+        Claim(
+            "lrn",
+            "Local response normalisation does not help",
+            "§4.1, Table 3",
+            lambda: _line(3, ["A", "A-LRN"], ", ", S="256"),
+        ),
+        Claim(
+            "small-filters",
+            "A deep net of small filters beats a shallow one of larger filters",
+            "§4.1",
+            lambda: "the shallow net's error is 7 % higher",
+        ),
+        Claim(
+            "context",
+            "Spatial context matters: 3×3 layers beat 1×1 layers at equal depth",
+            "§4.1, Table 3",
+            lambda: _line(3, ["C", "D"], S="256"),
+        ),
+        Claim(
+            "jitter",
+            "Training at sampled scales helps even at one test scale",
+            "§4.1, Table 3",
+            lambda: "D " + " → ".join(_errors(3, network="D", S=["384", "[256;512]"])),
+        ),
+        Claim(
+            "multi-scale",
+            "Testing at several scales beats testing at one",
+            "§4.2, Table 4",
+            lambda: "D " + " → ".join(_errors(3, network="D", S="[256;512]") + _errors(4, network="D", S="[256;512]")),
+        ),
+        Claim(
+            "dense-vs-crops",
+            "Dense and multi-crop testing are close, and complementary",
+            "§4.3, Table 5",
+            lambda: "D dense {}, crops {}, both {}".format(*_errors(5, network="D")),
+        ),
+        Claim(
+            "fusion",
+            "Averaging the posteriors of two networks helps",
+            "§4.4, Table 6",
+            lambda: f"D alone {_errors(5, network='D')[0]}, D and E {_errors(6)[1]} (dense)",
+        ),
+        Claim(
+            "localisation",
+            "Boxes of each class beat shared ones; fine-tuning all layers beats fine-tuning the last",
+            "App. A, Table 8",
+            lambda: " → ".join(_errors(8, "error")),
+        ),
+        Claim(
+            "transfer",
+            "Features frozen after training transfer to other data sets",
+            "App. B, Table 11",
+            lambda: f"VOC-2007 {paper.table(11)['VOC-2007 mAP'][2]} mAP (D and E)",
+        ),
+    )
+}
+
+
+def claim(name: str) -> Claim:
+    """The claim of that name; raises :class:`~vgg_lib.errors.InputError` for one that does not exist."""
+    check_choice("claim", name, CLAIMS)
+    return CLAIMS[name]
+
+
+def scoreboard() -> str:
+    """All claims and their verdicts as a Markdown table; ``book/scoreboard_table.md`` is this text."""
+    lines = ["| claim | where | the paper's figures (top-1 error, %) | verdict |", "| --- | --- | --- | --- |"]
+    for c in CLAIMS.values():
+        statement = f"[{c.statement}](../notebooks/{c.chapter}.ipynb)" if c.chapter else c.statement
+        verdict = c.verdict()
+        lines.append(
+            f"| {statement} | {c.where} | {c.numbers()} | {verdict if c.holds is None else f'**{verdict}**'} |"
+        )
+    return "\n".join(lines) + "\n"

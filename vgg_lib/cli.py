@@ -1,0 +1,214 @@
+"""The command line: ``vgg-lib describe``, ``train``, ``evaluate``, ``predict``, ``doctor``, ``download``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, cast
+
+import torch
+import typer
+from platformdirs import user_data_path
+
+from vgg_lib import doctor as checks
+from vgg_lib import imagenette
+from vgg_lib.claims import CLAIMS, claim, scoreboard
+from vgg_lib.errors import InputError
+from vgg_lib.evaluation import Protocol, posteriors
+from vgg_lib.geometry import activation_bytes, cost_table, macs, parameters
+from vgg_lib.networks import NETWORKS, resolve
+from vgg_lib.photos import decode
+from vgg_lib.presets import PRESETS, preset
+from vgg_lib.runs import Store, make_run
+from vgg_lib.training import evaluate as evaluate_net
+from vgg_lib.training import photographs, record
+from vgg_lib.training import train as train_run
+from vgg_lib.weights import load_net, save_net
+
+app = typer.Typer(
+    help="Every claim of the VGG paper, as something that runs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+NetworkName = Annotated[str, typer.Option(help=f"One of {', '.join(NETWORKS)}.")]
+PresetName = Annotated[str, typer.Option(help=f"One of {', '.join(PRESETS)}.")]
+DataFolder = Annotated[
+    Path | None, typer.Option(help="Folder that holds Imagenette; else VGG_LIB_DATA, the cache folder, a download.")
+]
+WeightsFile = Annotated[Path | None, typer.Option(help="Weights to use; the newest trained here when left out.")]
+
+
+def home() -> Path:
+    """Where trained weights and records of the command line are kept: the user's data folder."""
+    return user_data_path("vgg_lib")
+
+
+def newest_weights() -> Path:
+    """The last weights that ``vgg-lib train`` wrote; raises :class:`InputError` where there are none."""
+    found = sorted(home().glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise InputError(f"there are no trained weights in {home()}: run `vgg-lib train` first, or give --weights")
+    return found[-1]
+
+
+def parse_scale(text: str) -> int | tuple[int, int]:
+    """``73`` or ``73-146`` as a training scale; raises :class:`InputError` for anything else.
+
+    >>> parse_scale("73-146")
+    (73, 146)
+    """
+    numbers = text.split("-")
+    if not all(n.isdigit() for n in numbers) or len(numbers) > 2:
+        raise InputError(f"training scale {text!r} is not of the form 73 or 73-146")
+    return int(text) if len(numbers) == 1 else (int(numbers[0]), int(numbers[1]))
+
+
+def bars(scores: list[tuple[str, float]], width: int = 30) -> str:
+    """Lines of name, bar and percentage; scores are probabilities.
+
+    >>> print(bars([("church", 0.75), ("tench", 0.25)], width=8))
+    church  ██████    75.0 %
+    tench   ██        25.0 %
+    """
+    longest = max(len(name) for name, _ in scores)
+    return "\n".join(f"{name:<{longest}}  {'█' * round(p * width):<{width}}  {100 * p:4.1f} %" for name, p in scores)
+
+
+@app.command()
+def describe(
+    network: Annotated[str, typer.Argument(help=f"One of {', '.join(NETWORKS)}.")],
+    image_size: Annotated[int, typer.Option(help="Side of the input in pixels.")] = 224,
+    num_classes: Annotated[int, typer.Option(help="Number of classes.")] = 1000,
+    width: Annotated[float, typer.Option(help="Factor on every channel count.")] = 1.0,
+) -> None:
+    """Show a network layer by layer: what it costs and what it sees."""
+    table = cost_table(network, image_size=image_size, num_classes=num_classes, width=width)
+    for column in ("parameters", "macs", "activations"):
+        table[column] = table[column].map("{:,}".format)
+    print(table.to_string())
+    count = parameters(network, image_size=image_size, num_classes=num_classes, width=width)
+    work = macs(network, image_size=image_size, num_classes=num_classes, width=width)
+    memory = activation_bytes(network, image_size=image_size, num_classes=num_classes, width=width)
+    print(
+        f"\n{network}: {resolve(network).weight_layers} weight layers, {count:,} parameters, "
+        f"{work / 1e9:.3f} G multiply-adds, {memory / 1e6:.1f} MB of activations in float32 for one image"
+    )
+
+
+@app.command()
+def train(
+    network: NetworkName = "A",
+    preset_name: Annotated[str, typer.Option("--preset", help=f"One of {', '.join(PRESETS)}.")] = "quick",
+    seed: Annotated[int, typer.Option(help="Decides weights, order, crops and dropout.")] = 0,
+    scale: Annotated[str | None, typer.Option(help="Training scale S: 73, or 73-146 to sample it.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Instead of the preset's.")] = None,
+    batch_norm: Annotated[bool, typer.Option("--batch-norm", help="Normalise after each convolution.")] = False,
+    data: DataFolder = None,
+    store: Annotated[Path | None, typer.Option(help="File to add the record to.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="File to write the trained weights to.")] = None,
+) -> None:
+    """Train a network, test it on the held-out tenth, write its weights and its record."""
+    chosen = {"scale": parse_scale(scale) if scale else None, "epochs": epochs, "learning_rate": learning_rate}
+    run = make_run(
+        network,
+        preset_name,
+        seed=seed,
+        batch_norm=batch_norm,
+        **{name: value for name, value in chosen.items() if value is not None},
+    )
+    print(f"{run}  (run {run.key})")
+    try:
+        trained = train_run(run, root=data)
+        made = record(trained, root=data)
+    except KeyboardInterrupt:
+        print("\nstopped: no weights and no record were written", file=sys.stderr)
+        raise typer.Exit(130) from None
+    kept = Store(store or home() / "records.jsonl")
+    kept.add(made)
+    print(f"record   {kept.path}")
+    if trained.outcome == "diverged":
+        print(f"diverged: {trained.reason}. A smaller learning rate or another initialisation may train.")
+        raise typer.Exit(3)
+    print(f"top-1 error {made.error:.1f} % on the {run.test_set} images, after {made.seconds:.0f} s of training")
+    path = weights or home() / f"{run.key}.safetensors"
+    print(f"weights  {save_net(trained.net, path, classes=trained.classes, run_key=run.key)}")
+
+
+@app.command()
+def evaluate(
+    weights: WeightsFile = None,
+    network: Annotated[str | None, typer.Option(help="Refuse weights of any other network.")] = None,
+    preset_name: Annotated[str, typer.Option("--preset", help="Whose photographs to test on.")] = "quick",
+    scale: Annotated[
+        int | None, typer.Option(help="Test scale Q in pixels; the preset's first S when left out.")
+    ] = None,
+    data: DataFolder = None,
+) -> None:
+    """Test weights on the held-out tenth, densely at one scale (§3.2)."""
+    net, _ = load_net(weights or newest_weights(), network)
+    world = preset(preset_name)
+    protocol = Protocol(scales=(scale if scale is not None else cast(int, world.scales[0]),))
+    photos = photographs(world, "train", data).held_out()
+    if len(photos.classes) != net.num_classes:
+        raise InputError(
+            f"the weights tell {net.num_classes} classes apart, preset {world.name!r} has {len(photos.classes)}"
+        )
+    result = evaluate_net(net, photos, protocol, "held-out")
+    print(f"network {net.name}, {len(photos)} held-out images of {world.name!r}, dense at Q = {protocol.scales[0]}")
+    print("  ".join(f"{name} error {error:.1f} %" for name, error in result.errors.items()))
+
+
+@app.command()
+def predict(
+    photos: Annotated[list[Path], typer.Argument(help="Photographs of your own.")],
+    weights: WeightsFile = None,
+    top: Annotated[int, typer.Option(help="How many classes to show.")] = 5,
+) -> None:
+    """Say what a trained net sees in photographs, densely at its own scale."""
+    net, classes = load_net(weights or newest_weights())
+    names = classes or tuple(f"class {i}" for i in range(net.num_classes))
+    images = [decode(path) for path in photos]
+    scores = posteriors(net, images, Protocol(scales=(round(net.image_size * 256 / 224),)))
+    for path, row in zip(photos, scores, strict=True):
+        best = row.topk(min(top, len(names)))
+        shown = [(names[i], float(p)) for p, i in zip(best.values, best.indices.tolist(), strict=True)]
+        print(f"{path}\n{bars(shown)}")
+
+
+@app.command()
+def download(size: Annotated[str, typer.Option(help="160px, 320px or full.")] = "160px") -> None:
+    """Download Imagenette into the cache folder."""
+    print(imagenette.download(size))
+
+
+@app.command()
+def doctor(data: DataFolder = None) -> None:
+    """Say what this machine has, and what a run of each preset would take on it."""
+    for name, value in checks.examine(data):
+        print(f"{name:<18}{value}")
+
+
+@app.command(name="claim")
+def show_claim(name: Annotated[str, typer.Argument(help=f"One of {', '.join(CLAIMS)}.")]) -> None:
+    """Say what the paper claims, where, with which figures, and the verdict so far."""
+    chosen = claim(name)
+    print(f"{chosen.statement} ({chosen.where})\nthe paper: {chosen.numbers()}\nverdict: {chosen.verdict()}")
+
+
+@app.command(name="scoreboard")
+def show_scoreboard() -> None:
+    """Print the scoreboard as the book's Markdown."""
+    print(scoreboard(), end="")
+
+
+def main() -> None:
+    """Run the command line: exit code 2 and one sentence for input that cannot be used."""
+    torch.set_float32_matmul_precision("highest")
+    try:
+        app()
+    except InputError as error:
+        print(f"vgg-lib: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,73 @@
+"""What this machine has, and what a run of each preset would take on it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from vgg_lib import imagenette, machine
+from vgg_lib.errors import InputError
+from vgg_lib.networks import vgg
+from vgg_lib.presets import PRESETS, Preset
+
+#: Training images of each data set, nine tenths of which a run sees an epoch.
+_IMAGES = {"embedded": 2400, "imagenette": 9469}
+
+
+def examine(root: Path | None = None) -> Iterator[tuple[str, str]]:
+    """Pairs of what was looked at and what was found; the last ones time a few steps, so they take a while."""
+    device = machine.best_device()
+    about = machine.describe(device)
+    gpu = torch.cuda.get_device_name() if device.type == "cuda" else "none found: runs use the processor"
+    yield "processor", f"{about['processor']}, {about['threads']} threads"
+    yield "GPU", gpu
+    yield "precision", f"{about['precision']} for products, float32 for the rest"
+    for name in ("python", "torch", "torchvision", "vgg_lib"):
+        yield name, about[name]
+    yield "Imagenette", _where_data_is(root)
+    cache = imagenette.cache_folder()
+    existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    yield "cache folder", f"{cache}, {shutil.disk_usage(existing).free / 1e9:.1f} GB free"
+    for preset in PRESETS.values():
+        yield f"preset {preset.name}", f"network A in about {_duration(preset, device)}"
+
+
+def _where_data_is(root: Path | None) -> str:
+    try:
+        found = imagenette.find(root)
+    except InputError as error:
+        return str(error)
+    how = imagenette.HOW_TO_GET_IT.format(folder=imagenette.FOLDERS["160px"])
+    return str(found) if found else f"not found: {how}"
+
+
+def _duration(preset: Preset, device: torch.device) -> str:
+    """Time of one run of A, from the fastest of three timed steps on a small batch; data loading not counted."""
+    images = 32 if preset.crop <= 64 else 2
+    if device.type == "cuda":
+        images = preset.batch_size
+    net = vgg("A", num_classes=10, image_size=preset.crop, width=preset.width).to(device)
+    net = net.to(memory_format=torch.channels_last)
+    x = torch.randn(images, 3, preset.crop, preset.crop, device=device)
+    y = torch.zeros(images, dtype=torch.long, device=device)
+    dtype = machine.autocast_dtype(device, preset.precision)
+    times = []
+    for _ in range(4):  # the first one warms up
+        began = time.perf_counter()
+        with machine.autocast(device, dtype):
+            loss = functional.cross_entropy(net(x), y)
+        loss.backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        net.zero_grad(set_to_none=True)
+        times.append(time.perf_counter() - began)
+    seconds = min(times[1:]) / images * _IMAGES[preset.data] * 0.9 * preset.epochs
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} seconds"

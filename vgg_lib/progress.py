@@ -1,0 +1,17 @@
+"""Progress bars that notebooks, terminals and tests all get right."""
+
+from __future__ import annotations
+
+import os
+from typing import NoReturn
+
+from tqdm.auto import tqdm
+
+
+def bar(total: int, what: str, unit: str, *, shown: bool = True, leave: bool = True) -> tqdm[NoReturn]:
+    """A bar for ``total`` steps with the time left; none when not ``shown``, or where ``TQDM_DISABLE`` is set.
+
+    The variable is tqdm's own, but its notebook bars do not read it, so it is read here.
+    """
+    disabled = not shown or bool(os.environ.get("TQDM_DISABLE"))
+    return tqdm(total=total, desc=what, unit=unit, leave=leave, disable=disabled)
