@@ -4,6 +4,7 @@ import os
 
 os.environ["TQDM_DISABLE"] = "1"
 
+import resource
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -51,7 +52,6 @@ def fake_imagenette(tmp_path: Path, cache: Path) -> Callable[..., Path]:
 @pytest.fixture
 def full_disk() -> Callable[[int], AbstractContextManager[None]]:
     """``with full_disk(n):`` no file can grow beyond ``n`` bytes; the write beyond fails as on a full disk."""
-    resource = pytest.importorskip("resource", reason="only Unix limits the size of files")
 
     @contextmanager
     def limited(size: int) -> Iterator[None]:

@@ -13,16 +13,18 @@ from vgg_lib.errors import InputError
 from vgg_lib.evaluation import Protocol, crop_places, posteriors, score_map, top_errors
 from vgg_lib.networks import Network, conv, vgg
 from vgg_lib.photos import PhotoFiles
+from vgg_lib.preprocessing import Preprocessing
 
 
 def small_net(*, padding=1, classes=5, seed=0, stages=2, **choices):
-    """A net with random weights whose logits differ a lot, for crops of 32 pixels: 4, 8, … channels, then FC-256."""
+    """A net with random weights and biases for crops of 32 pixels: 4, 8, … channels, then FC-256."""
     network = Network(*((conv(64 * 2**i, padding=padding),) for i in range(stages)))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = vgg(network, num_classes=classes, image_size=32, width=1 / 16, **choices)
         for parameter in net.parameters():
-            torch.nn.init.normal_(parameter, std=(2 / max(1, parameter[0].numel())) ** 0.5)
+            torch.nn.init.normal_(parameter, std=(2 / parameter[0].numel()) ** 0.5)
+    net.preprocessing = Preprocessing((128.0,) * 3, (70.0,) * 3)
     return net.eval()
 
 
@@ -92,10 +94,10 @@ def plain_posteriors(nets, image, protocol):
         for view in [rescaled, rescaled.flip(2)] if protocol.mirror else [rescaled]:
             ways = []
             if protocol.dense:  # average the map of class scores, then the soft-max
-                ways.append(score_map(net, view[None].float()).mean((2, 3)).softmax(1)[0])
+                ways.append(score_map(net, net.preprocessing(view[None])).mean((2, 3)).softmax(1)[0])
             if protocol.grid:
                 tops, lefts = (crop_places(side, 32, protocol.grid) for side in view.shape[1:])
-                crops = [view[:, t : t + 32, s : s + 32].float() for t in tops for s in lefts]
+                crops = [net.preprocessing(view[:, t : t + 32, s : s + 32]) for t in tops for s in lefts]
                 ways.append(torch.stack([net(crop[None]).softmax(1)[0] for crop in crops]).mean(0))
             out.append(torch.stack(ways).mean(0))
     return torch.stack(out).mean(0)
@@ -144,8 +146,8 @@ def test_files_are_tested_as_their_images_are(tmp_path):
 
 def test_each_net_gets_its_own_preprocessing():
     net, images, protocol = small_net(), noise(2, 3, 32, 32), Protocol((32,), mirror=False)
-    net.preprocessing = type(net.preprocessing)(mean=(10.0, 20.0, 30.0), deviation=(2.0, 3.0, 4.0))
-    ready = (images - torch.tensor([10.0, 20, 30]).view(3, 1, 1)) / torch.tensor([2.0, 3, 4]).view(3, 1, 1)
+    net.preprocessing = Preprocessing(mean=(100.0, 110.0, 120.0), deviation=(60.0, 70.0, 80.0))
+    ready = (images - torch.tensor([100.0, 110, 120]).view(3, 1, 1)) / torch.tensor([60.0, 70, 80]).view(3, 1, 1)
     torch.testing.assert_close(posteriors(net, images, protocol), net.posteriors(ready).detach())
 
 

@@ -153,3 +153,10 @@ def test_a_failing_download_says_how_to_get_the_data_and_leaves_nothing(cache, m
     with pytest.raises(InputError, match=r"no route to host.*: set VGG_LIB_DATA to .* or run `vgg-lib download`"):
         imagenette("train")
     assert list(cache.iterdir()) == []
+
+
+def test_a_folder_that_is_no_class_is_named(fake_imagenette):
+    root = fake_imagenette()
+    (root / "imagenette2-160" / "train" / ".ipynb_checkpoints").mkdir()
+    with pytest.raises(InputError, match=r"a folder '\.ipynb_checkpoints' that is no class"):
+        imagenette("train", root)

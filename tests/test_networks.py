@@ -124,9 +124,9 @@ def test_what_cannot_be_built_is_refused_by_name_and_value(choices, says):
         vgg(**{"name": "A", "image_size": 32} | choices)
 
 
-@pytest.mark.parametrize("stages", [(), ((conv(64),), ())])
+@pytest.mark.parametrize("stages", [(), ((conv(64),), ()), (conv(64),)])
 def test_a_network_without_layers_is_refused(stages):
-    with pytest.raises(InputError, match="at least one layer"):
+    with pytest.raises(InputError, match="each a tuple of one layer or more"):
         Network(*stages)
 
 

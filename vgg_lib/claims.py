@@ -34,7 +34,7 @@ def _errors(number: int, column: str = "top1", **where: str | list[str]) -> list
 
 
 def _line(number: int, networks: list[str], sign: str = " → ", **where: str | list[str]) -> str:
-    errors = _errors(number, network=networks, **where)
+    errors = _errors(number, "top1", network=networks, **where)
     return sign.join(f"{name} {error}" for name, error in zip(networks, errors, strict=True))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -82,16 +81,16 @@ def download(size: str = "160px") -> Path:
     cache, folder = cache_folder(), FOLDERS[size]
     if (cache / folder).is_dir():
         return cache
-    cache.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=cache) as aside:
-        try:
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=cache) as aside:
             Imagenette(aside, split="train", size=size, download=True)
-        except (OSError, RuntimeError) as error:
-            raise InputError(
-                f"Imagenette ({size}) is not on this machine and cannot be downloaded ({error}): "
-                + HOW_TO_GET_IT.format(folder=folder)
-            ) from error
-        shutil.move(Path(aside) / folder, cache / folder)
+            (Path(aside) / folder).replace(cache / folder)
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"Imagenette ({size}) is not on this machine and cannot be downloaded ({error}): "
+            + HOW_TO_GET_IT.format(folder=folder)
+        ) from error
     return cache
 
 
@@ -132,6 +131,9 @@ def imagenette(
 def _check_classes(folder: Path) -> None:
     if not folder.is_dir():
         raise InputError(f"{folder} is missing: the data set was not unpacked whole, remove and get it again")
+    strange = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name not in CLASSES)
+    if strange:
+        raise InputError(f"{folder} has a folder {strange[0]!r} that is no class of Imagenette: remove it")
     for wnid, name in CLASSES.items():
         if next((folder / wnid).glob("*.JPEG"), None) is None:
             raise InputError(

@@ -67,8 +67,8 @@ class Network:
     stages: tuple[tuple[Layer, ...], ...]
 
     def __init__(self, *stages: tuple[Layer, ...]) -> None:
-        if not stages or not all(stages):
-            raise InputError(f"a network needs at least one stage, each with at least one layer; got {stages!r}")
+        if not stages or not all(isinstance(stage, tuple) and stage for stage in stages):
+            raise InputError(f"a network is made of stages, each a tuple of one layer or more; got {stages!r}")
         object.__setattr__(self, "stages", stages)
 
     def layers(self) -> tuple[Layer, ...]:
@@ -256,7 +256,7 @@ class VGG(nn.Module):
         """Logits ``(N, num_classes)`` of preprocessed images ``(N, 3, image_size, image_size)``.
 
         Raises :class:`InputError` for another shape: the first fully connected layer has one weight for
-        each place of the last map, so a VGG takes one size. ``evaluation.dense`` takes any larger one.
+        each place of the last map, so a VGG takes one size. ``evaluation.score_map`` takes any larger one.
         """
         expected = (3, self.image_size, self.image_size)
         if x.ndim != 4 or tuple(x.shape[1:]) != expected:

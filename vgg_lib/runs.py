@@ -155,7 +155,9 @@ class Evaluation:
 
 
 def as_digits(classes: Tensor) -> str:
-    """Class indices ``(N,)`` below 36 as one character each."""
+    """Class indices ``(N,)`` as one character each; raises :class:`InputError` for a class above 35."""
+    if int(classes.max()) >= len(_DIGITS):
+        raise InputError(f"class {int(classes.max())} has no character of its own: records hold up to {len(_DIGITS)}")
     return "".join(_DIGITS[c] for c in classes.tolist())
 
 
@@ -163,15 +165,15 @@ def as_digits(classes: Tensor) -> str:
 class Record:
     """A Run with what came out of it.
 
-    ``outcome`` is ``finished`` or ``diverged``; ``losses`` are the mean training loss of each epoch, ``seconds``
-    the training's wall clock, ``memory`` the process's peak in MiB; ``data`` are fingerprints by split;
-    ``machine`` says which processor, precision and versions.
+    ``outcome`` is ``finished`` or ``diverged``; ``losses`` are the mean training loss of each epoch, ``None`` for one
+    that is not finite; ``seconds`` is the training's wall clock, ``memory`` the process's peak in MiB; ``data`` are
+    fingerprints by split; ``machine`` says which processor, precision and versions.
     """
 
     run: Run
     outcome: Literal["finished", "diverged"]
     evaluations: tuple[Evaluation, ...]
-    losses: tuple[float, ...]
+    losses: tuple[float | None, ...]
     seconds: float
     memory: float | None
     data: dict[str, str]
@@ -259,6 +261,8 @@ class Store:
                     os.fsync(file.fileno())
                 except OSError:
                     file.truncate(end)
+                    if not end:
+                        self.path.unlink()
                     raise
         except OSError as error:
             raise InputError(

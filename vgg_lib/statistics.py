@@ -14,4 +14,4 @@ def wilson(wrong: int, count: int, confidence: float = 0.95) -> tuple[float, flo
     (18.7, 23.9)
     """
     interval = binomtest(wrong, count).proportion_ci(confidence, method="wilson")
-    return 100 * interval.low, 100 * interval.high
+    return 100 * float(interval.low), 100 * float(interval.high)

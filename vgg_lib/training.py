@@ -54,13 +54,13 @@ def photographs(preset: Preset, split: str, root: str | Path | None = None) -> P
     return imagenette(split, root, size=preset.size, squash=preset.squash)
 
 
-def training_photographs(run: Run, root: str | Path | None = None) -> Photos:
+def photos_to_train(run: Run, root: str | Path | None = None) -> Photos:
     """What ``run`` trains on: nine tenths of the training set, or all of it."""
     photos = photographs(run.preset, "train", root)
     return photos if run.train_on == "all" else photos.without_held_out()
 
 
-def test_photographs(run: Run, root: str | Path | None = None) -> Photos:
+def photos_to_test(run: Run, root: str | Path | None = None) -> Photos:
     """What ``run`` is tested on: the held-out tenth, or the validation images when it trained on everything."""
     if run.test_set == "validation":
         return photographs(run.preset, "val", root)
@@ -138,10 +138,10 @@ def train(
         raise InputError(f"max_steps is {max_steps}: choose 1 or more, or None to train to the end")
     device = device or machine.best_device()
     preset = run.preset
-    photos = training_photographs(run, root)
+    photos = photos_to_train(run, root)
     statistics = photos.statistics()
     colour = statistics.colour_shift() if preset.colour_shift else None
-    watched = test_photographs(run, root) if preset.schedule == "plateau" else None
+    watched = photos_to_test(run, root) if preset.schedule == "plateau" else None
     if isinstance(run.scale, int) and isinstance(photos.images, Tensor):
         photos = photos.rescaled(run.scale)  # once, instead of once an epoch
 
@@ -176,6 +176,8 @@ def train(
             if len(trained.steps) >= total:
                 break
             engine.schedule.epoch(_error(net, watched, run.protocol) if watched is not None else None)
+    if trained.outcome == "finished" and not all(bool(w.isfinite().all()) for w in net.parameters()):
+        trained.outcome, trained.reason = "diverged", "the last step made weights that are not finite"
     trained.seconds = round(time.perf_counter() - began, 2)
     return trained
 
@@ -244,7 +246,7 @@ def record(trained: Trained, *, root: str | Path | None = None, progress: bool =
     """Test a trained net where its run says, and make the record of it."""
     run, evaluations, data = trained.run, (), dict(trained.data)
     if trained.outcome == "finished":
-        photos = test_photographs(run, root)
+        photos = photos_to_test(run, root)
         data["test"] = photos.fingerprint
         evaluations = (evaluate(trained.net, photos, run.protocol, run.test_set, progress=progress),)  # type: ignore[assignment]
     device = next(trained.net.parameters()).device
@@ -253,7 +255,7 @@ def record(trained: Trained, *, root: str | Path | None = None, progress: bool =
         outcome=trained.outcome,
         reason=trained.reason,
         evaluations=evaluations,
-        losses=tuple(loss if math.isfinite(loss) else -1.0 for loss in trained.losses),
+        losses=tuple(loss if math.isfinite(loss) else None for loss in trained.losses),
         seconds=trained.seconds,
         memory=machine.peak_memory(),
         data=data,

@@ -73,7 +73,8 @@ def loss_curve(steps: Sequence[float], classes: int, *, smooth: int = 20) -> Fig
 def epoch_losses(record: Record, classes: int) -> Figure:
     """The recorded mean training loss of each epoch, and the loss of guessing, ln(classes)."""
     fig, ax = plt.subplots()
-    ax.plot(np.arange(1, len(record.losses) + 1), record.losses, "o-", ms=3, color=BLUE)
+    losses = np.array(record.losses, dtype=float)  # nan, and so not drawn, where the loss was not finite
+    ax.plot(np.arange(1, len(losses) + 1), losses, "o-", ms=3, color=BLUE)
     _guessing(ax, classes)
     ax.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None), title="Mean training loss of each epoch")
     return fig
