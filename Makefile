@@ -53,6 +53,7 @@ $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --requirement requirements.txt
 	$(BIN)/pip install --no-deps --editable .
+	$(BIN)/python -c "import matplotlib.pyplot"  # makes its font cache, or else the first notebook would say so on stderr
 	touch $@
 
 clean:  ## Remove the environment and everything built
