@@ -20,10 +20,10 @@ from vgg_lib.networks import NETWORKS, resolve
 from vgg_lib.photos import decode
 from vgg_lib.presets import PRESETS, preset
 from vgg_lib.runs import Store, make_run
-from vgg_lib.training import evaluate as evaluate_net
+from vgg_lib.training import evaluate as evaluate_nets
 from vgg_lib.training import photographs, record
 from vgg_lib.training import train as train_run
-from vgg_lib.weights import load_net, save_net
+from vgg_lib.weights import carried, load_net, save_net
 
 app = typer.Typer(
     help="Every claim of the VGG paper, as something that runs.",
@@ -45,9 +45,14 @@ def home() -> Path:
     return user_data_path("vgg_lib")
 
 
+def trained_weights() -> list[Path]:
+    """The weights that ``vgg-lib train`` wrote, the newest last."""
+    return sorted(home().glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
+
+
 def newest_weights() -> Path:
     """The last weights that ``vgg-lib train`` wrote; raises :class:`InputError` where there are none."""
-    found = sorted(home().glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
+    found = trained_weights()
     if not found:
         raise InputError(f"there are no trained weights in {home()}: run `vgg-lib train` first, or give --weights")
     return found[-1]
@@ -105,13 +110,15 @@ def train(
     scale: Annotated[str | None, typer.Option(help="Training scale S: 73, or 73-146 to sample it.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Instead of the preset's.")] = None,
+    width: Annotated[float | None, typer.Option(help="Instead of the preset's.")] = None,
     batch_norm: Annotated[bool, typer.Option("--batch-norm", help="Normalise after each convolution.")] = False,
     data: DataFolder = None,
     store: Annotated[Path | None, typer.Option(help="File to add the record to.")] = None,
     weights: Annotated[Path | None, typer.Option(help="File to write the trained weights to.")] = None,
 ) -> None:
     """Train a network, test it on the held-out tenth, write its weights and its record."""
-    chosen = {"scale": parse_scale(scale) if scale else None, "epochs": epochs, "learning_rate": learning_rate}
+    recipe = {"epochs": epochs, "learning_rate": learning_rate, "width": width}
+    chosen = {"scale": parse_scale(scale) if scale else None} | recipe
     run = make_run(
         network,
         preset_name,
@@ -139,25 +146,33 @@ def train(
 
 @app.command()
 def evaluate(
-    weights: WeightsFile = None,
+    weights: Annotated[
+        list[Path] | None, typer.Option(help="Weights to test, several times to fuse them; else the newest trained.")
+    ] = None,
     network: Annotated[str | None, typer.Option(help="Refuse weights of any other network.")] = None,
     preset_name: Annotated[str, typer.Option("--preset", help="Whose photographs to test on.")] = "quick",
     scale: Annotated[
-        int | None, typer.Option(help="Test scale Q in pixels; the preset's first S when left out.")
+        list[int] | None, typer.Option(help="Test scale Q in pixels, several times for several; else the preset's S.")
     ] = None,
+    dense: Annotated[bool, typer.Option(help="Apply the net to the whole image (§3.2).")] = True,
+    grid: Annotated[int | None, typer.Option(help="Crops along each side, 5 in the paper (§4.3).")] = None,
+    mirror: Annotated[bool, typer.Option(help="Average with the mirrored image.")] = True,
     data: DataFolder = None,
 ) -> None:
-    """Test weights on the held-out tenth, densely at one scale (§3.2)."""
-    net, _ = load_net(weights or newest_weights(), network)
+    """Test weights on the held-out tenth under a protocol."""
+    loaded = [load_net(path, network) for path in weights or [newest_weights()]]
+    nets = [net for net, _ in loaded]
     world = preset(preset_name)
-    protocol = Protocol(scales=(scale if scale is not None else cast(int, world.scales[0]),))
+    protocol = Protocol(tuple(scale or [cast(int, world.scales[0])]), dense=dense, grid=grid, mirror=mirror)
     photos = photographs(world, "train", data).held_out()
-    if len(photos.classes) != net.num_classes:
+    if len(photos.classes) != nets[0].num_classes:
         raise InputError(
-            f"the weights tell {net.num_classes} classes apart, preset {world.name!r} has {len(photos.classes)}"
+            f"the weights tell {nets[0].num_classes} classes apart, preset {world.name!r} has {len(photos.classes)}"
         )
-    result = evaluate_net(net, photos, protocol, "held-out")
-    print(f"network {net.name}, {len(photos)} held-out images of {world.name!r}, dense at Q = {protocol.scales[0]}")
+    result = evaluate_nets(nets, photos, protocol, "held-out")
+    print(
+        f"network {' and '.join(net.name for net in nets)}, {len(photos)} held-out images of {world.name!r}, {protocol}"
+    )
     print("  ".join(f"{name} error {error:.1f} %" for name, error in result.errors.items()))
 
 
@@ -167,8 +182,12 @@ def predict(
     weights: WeightsFile = None,
     top: Annotated[int, typer.Option(help="How many classes to show.")] = 5,
 ) -> None:
-    """Say what a trained net sees in photographs, densely at its own scale."""
-    net, classes = load_net(weights or newest_weights())
+    """Say what a trained net sees in photographs, densely at its own scale.
+
+    Without weights of your own it is the net that comes with the library, which knows ten embedded things.
+    """
+    trained = [weights] if weights else trained_weights()[-1:]
+    net, classes = load_net(trained[0]) if trained else carried()
     names = classes or tuple(f"class {i}" for i in range(net.num_classes))
     images = [decode(path) for path in photos]
     scores = posteriors(net, images, Protocol(scales=(round(net.image_size * 256 / 224),)))

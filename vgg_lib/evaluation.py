@@ -14,8 +14,10 @@ from torch.nn import functional
 
 from vgg_lib.augmentation import rescale
 from vgg_lib.errors import InputError
-from vgg_lib.networks import VGG
+from vgg_lib.geometry import layer_costs
+from vgg_lib.networks import VGG, specify
 from vgg_lib.photos import PhotoFiles
+from vgg_lib.presets import Scale
 from vgg_lib.progress import bar
 
 #: Pixels that go through a network at once while testing: bounds the memory, whatever the images.
@@ -38,6 +40,12 @@ class Protocol:
     grid: int | None = None
     mirror: bool = True
 
+    def __str__(self) -> str:
+        """Such as ``dense and 5×5 crops at Q = 64, 73, 82, mirrored too``."""
+        ways = ["dense"] * self.dense + ([f"{self.grid}×{self.grid} crops"] if self.grid else [])
+        scales = ", ".join(map(str, self.scales))
+        return f"{' and '.join(ways)} at Q = {scales}" + (", mirrored too" if self.mirror else "")
+
     def __post_init__(self) -> None:
         if not self.scales:
             raise InputError("a protocol needs at least one test scale Q: scales=(73,), say")
@@ -47,6 +55,65 @@ class Protocol:
             raise InputError(f"a grid of {self.grid} has no crops: choose 1 or more, or None")
         if not self.dense and self.grid is None:
             raise InputError("a protocol is dense, has a grid of crops, or both: this one has neither")
+
+
+def scales_for(scale: Scale, crop: int = 224) -> tuple[int, ...]:
+    """The paper's several test scales for a training scale S (§4.2): S − 32, S, S + 32, or S's ends and middle.
+
+    The 32 pixels belong to a crop of 224 and shrink with it; no scale is below the crop.
+
+    >>> scales_for(256), scales_for((256, 512)), scales_for(73, crop=64)
+    ((224, 256, 288), (256, 384, 512), (64, 73, 82))
+    """
+    if isinstance(scale, int):
+        step = round(32 * crop / 224)
+        return (max(crop, scale - step), scale, scale + step)
+    return (scale[0], sum(scale) // 2, scale[1])
+
+
+def protocols_for(scale: Scale, crop: int) -> dict[str, Protocol]:
+    """The ways of testing that the paper compares, for nets trained at S: by the name that figures and tables use."""
+    one = (scale if isinstance(scale, int) else sum(scale) // 2,)
+    several = scales_for(scale, crop)
+    return {
+        "centre crop": Protocol(one, dense=False, grid=1, mirror=False),
+        "dense, no mirror": Protocol(one, mirror=False),
+        "dense": Protocol(one),
+        "dense, 3 scales": Protocol(several),
+        "50 crops": Protocol(one, dense=False, grid=5),
+        "150 crops, 3 scales": Protocol(several, dense=False, grid=5),
+        "both": Protocol(one, grid=5),
+        "both, 3 scales": Protocol(several, grid=5),
+    }
+
+
+def places(net: VGG, side: int) -> int:
+    """Scores along one side of the map that a net makes densely of a square image of ``side`` pixels."""
+    return _map_side(net, side) - _map_side(net, net.image_size) + 1
+
+
+def _map_side(net: VGG, side: int) -> int:
+    specs = specify(net.network, num_classes=net.num_classes, image_size=side, width=net.width)
+    return [spec.out_size for spec in specs if spec.layer is not None][-1]
+
+
+def protocol_macs(net: VGG, protocol: Protocol) -> int:
+    """Multiply-adds that a protocol spends on one square photograph, with one net."""
+    maps, head = _macs(net, net.image_size)
+    total = 0
+    for side in protocol.scales:
+        if protocol.dense:
+            total += _macs(net, side)[0] + head * places(net, side) ** 2
+        if protocol.grid is not None:
+            total += (maps + head) * protocol.grid**2
+    return total * (2 if protocol.mirror else 1)
+
+
+def _macs(net: VGG, side: int) -> tuple[int, int]:
+    """Multiply-adds on feature maps, and in the fully connected layers, for a square image of that side."""
+    costs = layer_costs(net.network, num_classes=net.num_classes, image_size=side, width=net.width)
+    head = sum(cost.macs for cost in costs if cost.kind == "fc")
+    return sum(cost.macs for cost in costs) - head, head
 
 
 def score_map(net: VGG, x: Tensor) -> Tensor:

@@ -137,7 +137,8 @@ def run_from_json(described: dict[str, Any]) -> Run:
 class Evaluation:
     """How a trained net did under one protocol: errors in percent, and the prediction for each image.
 
-    ``targets`` and ``predictions`` have one character an image, ``0`` for class 0.
+    ``targets`` and ``predictions`` have one character an image, ``0`` for class 0. ``seconds`` is what testing took;
+    ``fused`` are the keys of the other runs whose posteriors were averaged in.
     """
 
     protocol: Protocol
@@ -145,6 +146,8 @@ class Evaluation:
     errors: dict[str, float]
     targets: str
     predictions: str
+    seconds: float | None = None
+    fused: tuple[str, ...] = ()
 
     def confusion(self, classes: int = 10) -> Tensor:
         """Counts ``(classes, classes)``: rows are what it is, columns what the net says."""
@@ -204,7 +207,13 @@ class Record:
         if not isinstance(raw, dict):
             raise TypeError(f"a {type(raw).__name__}")
         evaluations = tuple(
-            Evaluation(**e | {"protocol": Protocol(**e["protocol"] | {"scales": tuple(e["protocol"]["scales"])})})
+            Evaluation(
+                **e
+                | {
+                    "protocol": Protocol(**e["protocol"] | {"scales": tuple(e["protocol"]["scales"])}),
+                    "fused": tuple(e.get("fused", ())),
+                }
+            )
             for e in raw["evaluations"]
         )
         record = cls(

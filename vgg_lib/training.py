@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -234,11 +235,19 @@ def _error(net: nn.Module, photos: Photos, protocol: Protocol) -> float:
     return top_errors(posteriors(net, photos.images, protocol), photos.labels)["top1"]
 
 
-def evaluate(net: VGG, photos: Photos, protocol: Protocol, test_set: str, *, progress: bool = True) -> Evaluation:
-    """Test a net on photographs under a protocol: errors in percent and the prediction for each image."""
-    scores = posteriors(net, photos.images, protocol, progress=progress)
+def evaluate(
+    nets: VGG | Sequence[VGG], photos: Photos, protocol: Protocol, test_set: str, *, progress: bool = True
+) -> Evaluation:
+    """Test a net, or several fused, on photographs under a protocol: errors in percent, prediction for each image."""
+    began = time.perf_counter()
+    scores = posteriors(nets, photos.images, protocol, progress=progress)
     return Evaluation(
-        protocol, test_set, top_errors(scores, photos.labels), as_digits(photos.labels), as_digits(scores.argmax(1))
+        protocol=protocol,
+        test_set=test_set,
+        errors=top_errors(scores, photos.labels),
+        targets=as_digits(photos.labels),
+        predictions=as_digits(scores.argmax(1)),
+        seconds=round(time.perf_counter() - began, 2),
     )
 
 
