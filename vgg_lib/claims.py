@@ -12,8 +12,10 @@ from typing import Literal
 
 from vgg_lib import paper
 from vgg_lib.errors import check_choice
+from vgg_lib.evaluation import Protocol
 from vgg_lib.geometry import receptive_field
 from vgg_lib.networks import conv
+from vgg_lib.presets import Scale
 
 Verdict = Literal["reproduced", "contradicted", "inconclusive", "to be tested"]
 
@@ -39,11 +41,55 @@ def _line(number: int, networks: list[str], sign: str = " → ", **where: str | 
 
 
 @dataclass(frozen=True)
+class Arm:
+    """One side of a comparison: nets (fused where there are several), how they are trained, how they are tested."""
+
+    networks: tuple[str, ...]
+    scale: Scale
+    protocol: Protocol
+
+    def __str__(self) -> str:
+        """Such as ``D and E, S = [73;146], dense at Q = 110, mirrored too``."""
+        s = self.scale if isinstance(self.scale, int) else f"[{self.scale[0]};{self.scale[1]}]"
+        return f"{' and '.join(self.networks)}, S = {s}, {self.protocol}"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a claim is judged, committed before the records that it judges.
+
+    The one primary contrast is the top-1 error of ``baseline`` less that of ``challenger``, in percentage points, on
+    the validation images, paired by seed over ``seeds`` runs an arm of preset ``laptop`` that train on all training
+    photographs. Where ``baseline`` names several arms it is, seed by seed, the one with the least error, which can
+    only hurt the claim. *Superiority*: reproduced when the contrast is significantly above 0 (Holm over all claims,
+    5 %), contradicted when significantly below, else inconclusive.
+    """
+
+    kind: Literal["superiority"]
+    baseline: tuple[Arm, ...]
+    challenger: Arm
+    seeds: int = 5
+
+    def __str__(self) -> str:
+        """The rule as a sentence."""
+        least = "the better of " if len(self.baseline) > 1 else ""
+        return (
+            f"{self.kind} over {self.seeds} seeds: the error of {least}"
+            f"({' | '.join(map(str, self.baseline))}) less that of ({self.challenger}) is above 0"
+        )
+
+
+#: The jittered training scale of preset ``laptop``, and the three test scales that the paper's rule gives for it.
+JITTER, MIDDLE, SEVERAL = (73, 146), (110,), (73, 110, 146)
+
+
+@dataclass(frozen=True)
 class Claim:
     """One claim of the paper.
 
     ``numbers`` tells the paper's own figures, read from its tables; errors are top-1 in percent. ``chapter`` is the
-    notebook that tests it, where there is one. ``holds`` is the check of an arithmetic claim.
+    notebook that tests it, where there is one. ``holds`` is the check of an arithmetic claim, ``rule`` how any other
+    is judged; a claim with neither has nothing committed yet.
     """
 
     id: str
@@ -52,9 +98,10 @@ class Claim:
     numbers: Callable[[], str]
     chapter: str | None = None
     holds: Callable[[], bool] | None = None
+    rule: Rule | None = None
 
     def verdict(self) -> Verdict:
-        """What the check says; *to be tested* while the claim has no committed rule."""
+        """What the check says; *to be tested* while there are no records for the claim's rule to judge."""
         if self.holds is None:
             return "to be tested"
         return "reproduced" if self.holds() else "contradicted"
@@ -119,18 +166,39 @@ CLAIMS: dict[str, Claim] = {
             "Testing at several scales beats testing at one",
             "§4.2, Table 4",
             lambda: "D " + " → ".join(_errors(3, network="D", S="[256;512]") + _errors(4, network="D", S="[256;512]")),
+            chapter="ch11_testing",
+            rule=Rule(
+                "superiority",
+                baseline=(Arm(("D",), JITTER, Protocol(MIDDLE)),),
+                challenger=Arm(("D",), JITTER, Protocol(SEVERAL)),
+            ),
         ),
         Claim(
             "dense-vs-crops",
             "Dense and multi-crop testing are close, and complementary",
             "§4.3, Table 5",
             lambda: "D dense {}, crops {}, both {}".format(*_errors(5, network="D")),
+            chapter="ch11_testing",
+            rule=Rule(
+                "superiority",
+                baseline=(
+                    Arm(("D",), JITTER, Protocol(SEVERAL)),
+                    Arm(("D",), JITTER, Protocol(SEVERAL, dense=False, grid=5)),
+                ),
+                challenger=Arm(("D",), JITTER, Protocol(SEVERAL, grid=5)),
+            ),
         ),
         Claim(
             "fusion",
             "Averaging the posteriors of two networks helps",
             "§4.4, Table 6",
             lambda: f"D alone {_errors(5, network='D')[0]}, D and E {_errors(6)[1]} (dense)",
+            chapter="ch11_testing",
+            rule=Rule(
+                "superiority",
+                baseline=(Arm(("D",), JITTER, Protocol(SEVERAL)), Arm(("E",), JITTER, Protocol(SEVERAL))),
+                challenger=Arm(("D", "E"), JITTER, Protocol(SEVERAL)),
+            ),
         ),
         Claim(
             "localisation",

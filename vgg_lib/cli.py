@@ -214,7 +214,10 @@ def doctor(data: DataFolder = None) -> None:
 def show_claim(name: Annotated[str, typer.Argument(help=f"One of {', '.join(CLAIMS)}.")]) -> None:
     """Say what the paper claims, where, with which figures, and the verdict so far."""
     chosen = claim(name)
-    print(f"{chosen.statement} ({chosen.where})\nthe paper: {chosen.numbers()}\nverdict: {chosen.verdict()}")
+    print(f"{chosen.statement} ({chosen.where})\nthe paper: {chosen.numbers()}")
+    if chosen.rule:
+        print(f"rule: {chosen.rule}")
+    print(f"verdict: {chosen.verdict()}")
 
 
 @app.command(name="scoreboard")
