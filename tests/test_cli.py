@@ -1,18 +1,50 @@
 """Real commands, as a user would type them: exit codes, messages, and what is left on disk."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from PIL import Image
 
+from vgg_lib import doctor
 from vgg_lib.cli import main
-from vgg_lib.embedded import embedded
-from vgg_lib.runs import Store
+from vgg_lib.embedded import THINGS, embedded
+from vgg_lib.evaluation import Protocol, posteriors, top_errors
+from vgg_lib.networks import vgg
+from vgg_lib.runs import Store, recorded
+from vgg_lib.weights import carried, load_net, save_net
+
+CARRIED = Path(str(files("vgg_lib"))) / "weights_carried" / "things.safetensors"
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def vgg_lib(tmp_path, monkeypatch, capsys) -> Callable[..., Said]:
+    """``vgg_lib("describe", "D")`` is :func:`command` without the seconds that a new process takes to start."""
+    for name, value in environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("VGG_LIB_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words) -> Said:
+        monkeypatch.setattr(sys, "argv", ["vgg-lib", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        return Said(stopped.value.code or 0, *capsys.readouterr())
+
+    return run
 
 
 def command(*words, home: Path, **more) -> subprocess.CompletedProcess[str]:
@@ -37,27 +69,96 @@ def test_describe_counts_vgg16(tmp_path):
     assert "15.470 G multiply-adds" in shown
 
 
-def test_train_evaluate_predict_go_end_to_end(tmp_path):
-    trained = command("train", "--network", "A", "--preset", "quick", "--epochs", 2, home=tmp_path)
-    assert trained.returncode == 0, trained.stderr
+def test_train_evaluate_predict_go_end_to_end(vgg_lib, tmp_path):
+    trained = vgg_lib("train", "--network", "A", "--preset", "quick", "--epochs", 1, "--width", 0.125)
+    assert trained.code == 0, trained.err
     [record] = Store(tmp_path / "vgg_lib" / "records.jsonl")
-    assert f"top-1 error {record.error:.1f} %" in trained.stdout
+    assert f"top-1 error {record.error:.1f} %" in trained.out
 
-    tested = command("evaluate", "--network", "A", home=tmp_path)
-    assert f"top1 error {record.error:.1f} %" in tested.stdout
+    assert f"top1 error {record.error:.1f} %" in vgg_lib("evaluate", "--network", "A").out
 
-    photo = tmp_path / "photo.png"
-    Image.fromarray(embedded("val").images[0].permute(1, 2, 0).numpy()).save(photo)
-    said = command("predict", photo, "--top", 3, home=tmp_path).stdout.splitlines()
-    assert said[0] == str(photo)
+    said = vgg_lib("predict", thing(tmp_path), "--top", 3).out.splitlines()
+    assert said[0] == str(thing(tmp_path))
     assert len(said) == 4 and all(line.endswith("%") for line in said[1:])
 
 
-def test_a_diverged_run_is_recorded_and_says_so(tmp_path):
+def thing(folder: Path) -> Path:
+    """A picture of an embedded thing as a file."""
+    path = folder / "photo.png"
+    Image.fromarray(embedded("train").images[0].permute(1, 2, 0).numpy()).save(path)
+    return path
+
+
+def test_predict_without_trained_weights_asks_the_net_that_is_carried(vgg_lib, tmp_path):
+    image = embedded("train").images[:1]
+    [scores] = posteriors(carried()[0], image, Protocol((37,)))  # 32 · 256 / 224
+    first, *_ = vgg_lib("predict", thing(tmp_path)).out.splitlines()[1:]
+    assert first.split()[0] == list(THINGS)[scores.argmax()]
+    assert first.endswith(f"{100 * scores.max():.1f} %")
+
+
+def test_evaluate_gets_the_recorded_error_of_the_net_that_is_carried(vgg_lib):
+    [record] = recorded("things")
+    said = vgg_lib("evaluate", "--weights", CARRIED, "--scale", 54).out
+    assert "network A, 258 held-out images of 'quick', dense at Q = 54, mirrored too" in said
+    assert float(said.split()[-2]) == pytest.approx(record.error, abs=2)
+
+
+@pytest.fixture(scope="module")
+def other_nets(tmp_path_factory) -> Path:
+    """A folder with ``ten`` and ``five``, B with random weights for as many classes, and ``cut``, cut off."""
+    folder = tmp_path_factory.mktemp("nets")
+    for name, classes in (("ten", 10), ("five", 5)):
+        save_net(vgg("B", num_classes=classes, image_size=32, width=1 / 16), folder / f"{name}.safetensors")
+    (folder / "cut.safetensors").write_bytes(CARRIED.read_bytes()[:-1])
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "protocol"),
+    [
+        (["--scale", 36, "--scale", 54], Protocol((36, 54))),
+        (["--no-mirror", "--grid", 2], Protocol((36,), grid=2, mirror=False)),
+        (["--no-dense", "--grid", 3, "--scale", 40], Protocol((40,), dense=False, grid=3)),
+    ],
+)
+@pytest.mark.parametrize("fused", [False, True], ids=["alone", "fused"])
+def test_evaluate_tests_as_it_is_told(vgg_lib, other_nets, words, protocol, fused):
+    paths = [CARRIED, other_nets / "ten.safetensors"][: 1 + fused]
+    said = vgg_lib("evaluate", *(word for path in paths for word in ("--weights", path)), *words).out
+    held_out = embedded("train").held_out()
+    errors = top_errors(posteriors([load_net(path)[0] for path in paths], held_out.images, protocol), held_out.labels)
+    assert said == (
+        f"network {'A and B' if fused else 'A'}, 258 held-out images of 'quick', {protocol}\n"
+        f"top1 error {errors['top1']:.1f} %\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["five"], "the weights tell 5 classes apart, preset 'quick' has 10"),
+        (["ten", "five"], "the weights tell 5 classes apart"),
+        (["ten", "cut"], "cut.safetensors is not a whole safetensors file"),
+    ],
+)
+def test_evaluate_refuses_weights_that_do_not_go_together(vgg_lib, other_nets, names, message):
+    said = vgg_lib("evaluate", *(f"--weights={other_nets / name}.safetensors" for name in names))
+    assert said.code == 2
+    assert message in said.err
+
+
+def test_predict_refuses_weights_that_are_cut_off(vgg_lib, other_nets, tmp_path):
+    said = vgg_lib("predict", thing(tmp_path), "--weights", other_nets / "cut.safetensors")
+    assert said.code == 2
+    assert "cut.safetensors is not a whole safetensors file" in said.err
+
+
+def test_a_diverged_run_is_recorded_and_says_so(vgg_lib, tmp_path):
     # A rate of 50 is out of bounds for any network and any machine.
-    run = command("train", "--epochs", 1, "--learning-rate", 50, home=tmp_path)
-    assert run.returncode == 3
-    assert "diverged" in run.stdout
+    run = vgg_lib("train", "--epochs", 1, "--learning-rate", 50)
+    assert run.code == 3
+    assert "diverged" in run.out
     [record] = Store(tmp_path / "vgg_lib" / "records.jsonl")
     assert (record.outcome, record.error) == ("diverged", 90.0)
 
@@ -80,13 +181,11 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path):
     assert not list(tmp_path.rglob("*.safetensors")) + list(tmp_path.rglob("*.jsonl"))
 
 
-def test_a_full_disk_keeps_the_record_and_leaves_no_half_file(tmp_path):
-    def room_for_a_record_only():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-
-    run = command("train", "--epochs", 1, home=tmp_path, preexec_fn=room_for_a_record_only)
-    assert run.returncode == 2
-    assert "cannot be written" in run.stderr and "free some space" in run.stderr
+def test_a_full_disk_keeps_the_record_and_leaves_no_half_file(vgg_lib, tmp_path, full_disk):
+    with full_disk(20_000):  # room for a record only
+        run = vgg_lib("train", "--epochs", 1, "--width", 0.125)
+    assert run.code == 2
+    assert "cannot be written" in run.err and "free some space" in run.err
     assert [path.name for path in (tmp_path / "vgg_lib").iterdir()] == ["records.jsonl"]
     assert len(list(Store(tmp_path / "vgg_lib" / "records.jsonl"))) == 1
 
@@ -102,23 +201,23 @@ def test_a_full_disk_keeps_the_record_and_leaves_no_half_file(tmp_path):
         (["describe", "D", "--width", "0.001"], "width 0.001 leaves conv1_1 without channels: choose 1/64"),
         (["describe", "D", "--image-size", "31"], "image size 31 is too small"),
         (["evaluate"], "run `vgg-lib train` first"),
+        (["evaluate", "--weights", CARRIED, "--scale", "31"], "test scale 31 is below the crop of 32 pixels"),
+        (["evaluate", "--weights", CARRIED, "--no-dense"], "a grid of crops, or both: this one has neither"),
+        (["evaluate", "--weights", CARRIED, "--network", "D"], "holds a net of network A, and D was asked for"),
         (["predict", "none.jpg", "--weights", "none.safetensors"], "there is no file of weights at none.safetensors"),
         (["train", "--preset", "laptop", "--data", "nowhere"], "the data folder is nowhere, which is no folder"),
     ],
 )
-def test_bad_input_names_thing_value_and_way_out(tmp_path, monkeypatch, capsys, words, message):
-    for name, value in environment(tmp_path).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["vgg-lib", *words])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    assert stopped.value.code == 2
-    assert message in capsys.readouterr().err
+def test_bad_input_names_thing_value_and_way_out(vgg_lib, tmp_path, words, message):
+    said = vgg_lib(*words)
+    assert said.code == 2
+    assert message in said.err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_doctor_names_the_data_it_did_not_find_and_times_each_preset(tmp_path):
-    shown = command("doctor", home=tmp_path).stdout
+def test_doctor_names_the_data_it_did_not_find_and_times_each_preset(vgg_lib, monkeypatch):
+    narrow = {name: replace(preset, width=1 / 16) for name, preset in doctor.PRESETS.items()}  # what it times is quick
+    monkeypatch.setattr(doctor, "PRESETS", narrow)
+    shown = vgg_lib("doctor").out
     assert "not found: set VGG_LIB_DATA" in shown
     assert [line.split()[1] for line in shown.splitlines() if line.startswith("preset")] == ["quick", "laptop", "paper"]

@@ -7,13 +7,26 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from torch.utils.flop_counter import FlopCounterMode
 from torchvision.transforms.v2.functional import resize
 
+from vgg_lib import evaluation
 from vgg_lib.errors import InputError
-from vgg_lib.evaluation import Protocol, crop_places, posteriors, score_map, top_errors
+from vgg_lib.evaluation import (
+    Protocol,
+    crop_places,
+    places,
+    posteriors,
+    protocol_macs,
+    protocols_for,
+    scales_for,
+    score_map,
+    top_errors,
+)
 from vgg_lib.networks import Network, conv, vgg
 from vgg_lib.photos import PhotoFiles
 from vgg_lib.preprocessing import Preprocessing
+from vgg_lib.runs import make_run
 
 
 def small_net(*, padding=1, classes=5, seed=0, stages=2, **choices):
@@ -135,6 +148,31 @@ def test_photographs_of_several_sizes_are_tested_each_as_it_is():
     torch.testing.assert_close(posteriors(NETS, images, protocol), one_by_one)
 
 
+@pytest.mark.parametrize("size", [(20, 31), (90, 40), (36, 36), (41, 200)], ids=str)
+@torch.inference_mode()
+def test_a_photograph_of_any_size_and_shape_is_tested_as_in_a_plain_loop(size):
+    image, protocol = noise(3, *size), Protocol((36, 44), grid=2)
+    [scores] = posteriors(NETS, [image], protocol)
+    torch.testing.assert_close(scores, plain_posteriors(NETS, image, protocol), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("most", [1, 3 * 40 * 40, 10 * 32 * 32])
+def test_a_bound_on_the_pixels_at_once_changes_no_posterior(monkeypatch, most):
+    images, protocol = noise(7, 3, 40, 40), Protocol((36, 40), grid=3)
+    unbounded = posteriors(NETS, images, protocol)
+    monkeypatch.setattr(evaluation, "PIXELS_AT_ONCE", most)
+    torch.testing.assert_close(posteriors(NETS, images, protocol), unbounded, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("protocol", [Protocol((36, 40)), Protocol((40,), dense=False, grid=5)], ids=str)
+def test_no_more_pixels_go_through_a_net_at_once_than_the_bound(monkeypatch, protocol):
+    net, most, seen = small_net(), 3 * 40 * 40, []
+    net.features.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][:, 0].numel()))
+    monkeypatch.setattr(evaluation, "PIXELS_AT_ONCE", most)
+    posteriors(net, noise(7, 3, 40, 40), protocol)
+    assert most / 2 < max(seen) <= most
+
+
 def test_files_are_tested_as_their_images_are(tmp_path):
     images = [noise(3, 50, 45), noise(3, 33, 70)]
     paths = [tmp_path / f"{i}.png" for i in range(2)]
@@ -202,3 +240,100 @@ def test_top_1_and_top_5_errors_are_counted_in_percent():
     scores = torch.arange(20.0).expand(8, 20)  # every image: class 19 first, 15 fifth
     labels = torch.tensor([19, 19, 15, 16, 14, 0, 1, 2])
     assert top_errors(scores, labels) == {"top1": 75.0, "top5": 50.0}
+
+
+def test_below_20_classes_there_is_no_top_5_error():
+    assert top_errors(torch.eye(19), torch.arange(19)) == {"top1": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "says"),
+    [
+        (Protocol((73,)), "dense at Q = 73, mirrored too"),
+        (Protocol((73,), mirror=False), "dense at Q = 73"),
+        (Protocol((64, 73, 82), dense=False, grid=5), "5×5 crops at Q = 64, 73, 82, mirrored too"),
+        (Protocol((64, 73), grid=5, mirror=False), "dense and 5×5 crops at Q = 64, 73"),
+    ],
+)
+def test_a_protocol_says_what_it_is(protocol, says):
+    assert str(protocol) == says
+
+
+@pytest.mark.parametrize(
+    ("scale", "crop", "scales"),
+    [
+        (256, 224, (224, 256, 288)),  # §4.2: Q = S - 32, S, S + 32
+        (384, 224, (352, 384, 416)),
+        ((256, 512), 224, (256, 384, 512)),  # §4.2: the smallest S, the middle, the largest
+        (73, 64, (64, 73, 82)),
+        (110, 64, (101, 110, 119)),
+        ((73, 146), 64, (73, 110, 146)),
+        (36, 32, (32, 36, 41)),
+    ],
+)
+def test_several_test_scales_are_the_papers(scale, crop, scales):
+    assert scales_for(scale, crop) == scales
+
+
+@given(st.integers(32, 512), st.integers(0, 512), st.integers(0, 512))
+def test_no_test_scale_is_below_the_crop(crop, more, further):
+    smallest = crop + more
+    assert min(scales_for(smallest, crop)) >= crop
+    assert min(scales_for((smallest, smallest + further), crop)) >= crop
+
+
+@pytest.mark.parametrize("scale", [73, 110, (73, 146)])
+def test_the_protocols_of_a_run_have_its_own_among_them(scale):
+    assert protocols_for(scale, 64)["dense"] == make_run("A", "laptop", scale=scale).protocol
+
+
+@pytest.mark.parametrize(("name", "crops"), [("centre crop", 1), ("50 crops", 50), ("150 crops, 3 scales", 150)])
+@pytest.mark.parametrize("scale", [40, (36, 72)])
+def test_protocols_by_crops_take_as_many_as_they_say(name, crops, scale):
+    net, seen = small_net(), []
+    net.features.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    posteriors(net, noise(1, 3, 40, 50), protocols_for(scale, 32)[name])
+    assert sum(seen) == crops
+
+
+@pytest.mark.parametrize("scale", [73, (73, 146)])
+def test_protocols_by_name_are_dense_where_they_say_and_mirror_but_for_two(scale):
+    named = protocols_for(scale, 64)
+    assert {name for name, way in named.items() if not way.dense} == {"centre crop", "50 crops", "150 crops, 3 scales"}
+    assert {name for name, way in named.items() if not way.mirror} == {"centre crop", "dense, no mirror"}
+    assert {name for name, way in named.items() if way.scales == scales_for(scale, 64)} == {
+        name for name in named if "3 scales" in name
+    }
+
+
+OF_MANY_KINDS = [
+    *(small_net(stages=stages) for stages in (1, 2, 5)),
+    small_net(padding=0),
+    vgg("C", num_classes=2, image_size=32, width=1 / 64),
+    vgg(Network((conv(64, kernel=5, padding=1),), (conv(64, kernel=1),)), num_classes=2, image_size=50, width=1 / 64),
+]
+
+
+@given(st.sampled_from(OF_MANY_KINDS), st.integers(0, 90), st.integers(0, 90))
+@torch.inference_mode()
+def test_places_are_counted_as_the_score_map_has_them(net, taller, wider):
+    height, width = net.image_size + taller, net.image_size + wider
+    assert score_map(net, inputs(height, width, 1)).shape[2:] == (places(net, height), places(net, width))
+
+
+@pytest.mark.parametrize("net", OF_MANY_KINDS[1:5], ids=["two stages", "five stages", "no padding", "C"])
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        Protocol((32,), mirror=False),
+        Protocol((32, 41, 64)),
+        Protocol((40,), dense=False, grid=1, mirror=False),
+        Protocol((36, 50), dense=False, grid=3),
+        Protocol((32, 47), grid=5),
+    ],
+    ids=str,
+)
+def test_a_protocol_costs_what_pytorch_counts(net, protocol):
+    with FlopCounterMode(display=False) as counter:
+        posteriors(net, noise(1, 3, 45, 45), protocol)
+    assert protocol_macs(net, protocol) == counter.get_total_flops() / 2

@@ -54,7 +54,7 @@ def names(kind):
 
 
 def a_record(run=RUN, **choices):
-    evaluation = Evaluation(Protocol((36, 40), grid=5), "held-out", {"top1": 25.0}, "0123", "0129")
+    evaluation = Evaluation(run.protocol, "held-out", {"top1": 25.0}, "0123", "0129")
     return Record(
         **{
             "run": run,

@@ -1,13 +1,19 @@
 """Nets in files: whole, with what is needed to use them, or not at all."""
 
+from importlib.resources import files
+from pathlib import Path
+
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from vgg_lib.embedded import embedded
 from vgg_lib.errors import InputError
-from vgg_lib.networks import vgg
+from vgg_lib.evaluation import posteriors, top_errors
+from vgg_lib.networks import NETWORKS, vgg
 from vgg_lib.preprocessing import Preprocessing
-from vgg_lib.weights import load_net, save_net
+from vgg_lib.runs import make_run, recorded
+from vgg_lib.weights import carried, load_net, run_of, save_net
 
 
 def small(name="A", **choices):
@@ -87,3 +93,42 @@ def test_a_full_disk_leaves_the_net_that_was_there(path, full_disk):
         save_net(small(), path)
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("described", ["[]", "{}", '{"run": "0123456789abcdef"}', '{"run": {"network": "A"}}'])
+def test_a_run_that_cannot_be_read_is_refused(tmp_path, described):
+    save_file({"weight": torch.zeros(3)}, tmp_path / "foreign.safetensors", metadata={"vgg_lib": described})
+    with pytest.raises(InputError, match=r"foreign\.safetensors does not describe a run"):
+        run_of(tmp_path / "foreign.safetensors")
+
+
+CARRIED = Path(str(files("vgg_lib"))) / "weights_carried" / "things.safetensors"
+
+
+def test_weights_know_the_run_that_made_them(path):
+    run = make_run("A", "quick", seed=3, scale=(36, 72))
+    assert run_of(save_net(small(), path, run=run)) == run
+
+
+def test_weights_that_no_run_made_say_so(path):
+    with pytest.raises(InputError, match=r"net\.safetensors does not say which run made it"):
+        run_of(save_net(small(), path))
+
+
+def test_the_carried_weights_were_made_by_the_recorded_run():
+    [record] = recorded("things")
+    assert run_of(CARRIED).key == record.key
+
+
+def test_the_carried_net_is_a_and_knows_the_embedded_things():
+    net, classes = carried()
+    assert (net.name, net.network) == ("A", NETWORKS["A"])
+    assert classes == embedded("train").classes
+
+
+def test_the_carried_net_errs_as_its_record_says():
+    """To within 2 points: other processors round otherwise."""
+    [record] = recorded("things")
+    held_out = embedded("train").held_out()
+    errors = top_errors(posteriors(carried()[0], held_out.images, record.run.protocol), held_out.labels)
+    assert errors["top1"] == pytest.approx(record.error, abs=2)

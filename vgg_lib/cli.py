@@ -21,9 +21,9 @@ from vgg_lib.photos import decode
 from vgg_lib.presets import PRESETS, preset
 from vgg_lib.runs import Store, make_run
 from vgg_lib.training import evaluate as evaluate_nets
-from vgg_lib.training import photographs, record
+from vgg_lib.training import photographs, record, record_protocols
 from vgg_lib.training import train as train_run
-from vgg_lib.weights import carried, load_net, save_net
+from vgg_lib.weights import carried, load_net, run_of, save_net
 
 app = typer.Typer(
     help="Every claim of the VGG paper, as something that runs.",
@@ -141,7 +141,7 @@ def train(
         raise typer.Exit(3)
     print(f"top-1 error {made.error:.1f} % on the {run.test_set} images, after {made.seconds:.0f} s of training")
     path = weights or home() / f"{run.key}.safetensors"
-    print(f"weights  {save_net(trained.net, path, classes=trained.classes, run_key=run.key)}")
+    print(f"weights  {save_net(trained.net, path, classes=trained.classes, run=run)}")
 
 
 @app.command()
@@ -165,15 +165,33 @@ def evaluate(
     world = preset(preset_name)
     protocol = Protocol(tuple(scale or [cast(int, world.scales[0])]), dense=dense, grid=grid, mirror=mirror)
     photos = photographs(world, "train", data).held_out()
-    if len(photos.classes) != nets[0].num_classes:
-        raise InputError(
-            f"the weights tell {nets[0].num_classes} classes apart, preset {world.name!r} has {len(photos.classes)}"
-        )
+    for net, classes in loaded:
+        if net.num_classes != len(photos.classes):
+            told = f"tell {net.num_classes} classes apart, preset {world.name!r} has {len(photos.classes)}"
+        elif classes and classes != photos.classes:
+            told = f"know {', '.join(classes[:3])} …, the photographs of preset {world.name!r} are of other classes"
+        else:
+            continue
+        raise InputError(f"the weights {told}: choose the preset that they were trained with")
     result = evaluate_nets(nets, photos, protocol, "held-out")
     print(
         f"network {' and '.join(net.name for net in nets)}, {len(photos)} held-out images of {world.name!r}, {protocol}"
     )
     print("  ".join(f"{name} error {error:.1f} %" for name, error in result.errors.items()))
+
+
+@app.command()
+def protocols(
+    weights: Annotated[list[Path], typer.Option(help="Weights that `vgg-lib train` wrote; the others are fused in.")],
+    store: Annotated[Path, typer.Option(help="File to add the record to.")],
+    data: DataFolder = None,
+) -> None:
+    """Test weights in every way that the paper compares, and record it."""
+    nets, runs = [load_net(path)[0] for path in weights], [run_of(path) for path in weights]
+    made = record_protocols(nets, runs, root=data)
+    Store(store).add(made)
+    for e in made.evaluations:
+        print(f"{e.errors['top1']:5.1f} %  {e.seconds:7.1f} s  {e.protocol}{' (fused)' if e.fused else ''}")
 
 
 @app.command()

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vgg_lib.augmentation import rescale
+from vgg_lib.augmentation import rescale, rescaled_size
 from vgg_lib.errors import InputError
 from vgg_lib.geometry import layer_costs
 from vgg_lib.networks import VGG, specify
 from vgg_lib.photos import PhotoFiles
-from vgg_lib.presets import Scale
+from vgg_lib.presets import Scale, middle
 from vgg_lib.progress import bar
 
 #: Pixels that go through a network at once while testing: bounds the memory, whatever the images.
@@ -67,13 +67,13 @@ def scales_for(scale: Scale, crop: int = 224) -> tuple[int, ...]:
     """
     if isinstance(scale, int):
         step = round(32 * crop / 224)
-        return (max(crop, scale - step), scale, scale + step)
-    return (scale[0], sum(scale) // 2, scale[1])
+        return tuple(dict.fromkeys((max(crop, scale - step), scale, scale + step)))
+    return (scale[0], middle(scale), scale[1])
 
 
 def protocols_for(scale: Scale, crop: int) -> dict[str, Protocol]:
     """The ways of testing that the paper compares, for nets trained at S: by the name that figures and tables use."""
-    one = (scale if isinstance(scale, int) else sum(scale) // 2,)
+    one = (middle(scale),)
     several = scales_for(scale, crop)
     return {
         "centre crop": Protocol(one, dense=False, grid=1, mirror=False),
@@ -196,7 +196,12 @@ def posteriors(
     for net in fused:
         net.eval()
     try:
-        at_once = max(1, PIXELS_AT_ONCE // max(protocol.scales) ** 2)
+        largest = max(protocol.scales)
+        area = largest**2
+        if isinstance(images, Tensor):  # a list goes one by one
+            height, width = rescaled_size(images.shape[-2], images.shape[-1], largest)
+            area = height * width
+        at_once = max(1, PIXELS_AT_ONCE // area)
         out: list[Tensor] = []
         with bar(len(images), "testing", "photo", shown=progress, leave=False) as tested:
             for part in range(0, len(images), at_once):

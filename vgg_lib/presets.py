@@ -12,6 +12,15 @@ from vgg_lib.initialisation import Initialisation
 Scale = int | tuple[int, int]
 
 
+def middle(scale: Scale) -> int:
+    """S itself, or the middle of its range: the test scale Q of Table 3, in pixels.
+
+    >>> middle(256), middle((256, 512)), middle((73, 146))
+    (256, 384, 110)
+    """
+    return scale if isinstance(scale, int) else (sum(scale) + 1) // 2
+
+
 @dataclass(frozen=True, slots=True)
 class Preset:
     """Everything about a training but the network, the training scale, the start and the seed.

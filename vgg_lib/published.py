@@ -11,7 +11,6 @@ from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -85,10 +84,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         held = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise InputError(f"{path} holds more than tensors, code perhaps: nothing of it was run or read") from error
-    except (SafetensorError, RuntimeError, EOFError, OSError) as error:
-        reason = str(error).split(".")[0]
+    except Exception as error:  # a damaged file leads PyTorch's reader to errors of any kind
+        reason = str(error).split(".")[0] or type(error).__name__
         raise InputError(f"{path} is cut off or no file of weights ({reason}): get it again") from error
-    if not isinstance(held, Mapping) or not all(isinstance(value, Tensor) for value in held.values()):
+    if not isinstance(held, Mapping) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in held.items()):
         raise InputError(f"{path} holds a {type(held).__name__}, and a state_dict of named tensors was expected")
     return dict(held)
 

@@ -20,7 +20,7 @@ from vgg_lib.errors import InputError, check_choice
 from vgg_lib.evaluation import Protocol
 from vgg_lib.initialisation import Initialisation
 from vgg_lib.networks import NETWORKS
-from vgg_lib.presets import Preset, Scale, preset
+from vgg_lib.presets import Preset, Scale, middle, preset
 
 #: Counts up when the meaning of a record changes; records of other rules are not mixed.
 RULES = 1
@@ -70,8 +70,7 @@ class Run:
     @property
     def protocol(self) -> Protocol:
         """Dense testing at one scale, Table 3's rule: Q = S, or the middle of S's range."""
-        q = self.scale if isinstance(self.scale, int) else sum(self.scale) // 2
-        return Protocol(scales=(q,))
+        return Protocol(scales=(middle(self.scale),))
 
     @cached_property
     def key(self) -> str:
@@ -194,7 +193,12 @@ class Record:
         """Top-1 error in percent under the run's own protocol; a diverged run counts as chance."""
         if self.outcome == "diverged":
             return 90.0
-        return self.evaluations[0].errors["top1"]
+        for evaluation in self.evaluations:
+            if evaluation.protocol == self.run.protocol and not evaluation.fused:
+                return evaluation.errors["top1"]
+        raise InputError(
+            f"the record of run {self.key} was not tested under the run's own protocol, {self.run.protocol}"
+        )
 
     def to_line(self) -> str:
         """The record as one line of JSON, newline included."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from vgg_lib import machine, seeds
 from vgg_lib.augmentation import ColourShift, training_batch
 from vgg_lib.embedded import embedded
 from vgg_lib.errors import InputError
-from vgg_lib.evaluation import Protocol, posteriors, top_errors
+from vgg_lib.evaluation import Protocol, posteriors, protocols_for, scales_for, top_errors
 from vgg_lib.imagenette import imagenette
 from vgg_lib.initialisation import initialise, warm_start
 from vgg_lib.networks import VGG, vgg
@@ -248,6 +249,38 @@ def evaluate(
         targets=as_digits(photos.labels),
         predictions=as_digits(scores.argmax(1)),
         seconds=round(time.perf_counter() - began, 2),
+    )
+
+
+def record_protocols(
+    nets: Sequence[VGG], runs: Sequence[Run], *, root: str | Path | None = None, progress: bool = True
+) -> Record:
+    """Test the first net in every way that the paper compares, then all nets fused, where the first run says.
+
+    ``runs`` are the runs that made the nets. The net is tested at its own scales and at the ends and the middle of the
+    preset's jittered range, fusion at the first. The record belongs to the first run; it has no losses, and its
+    ``seconds`` are those of the testing.
+    """
+    run, photos = runs[0], photos_to_test(runs[0], root)
+    ways = protocols_for(run.scale, run.preset.crop)
+    wide = scales_for(next(scale for scale in run.preset.scales if not isinstance(scale, int)))
+    alone = [*ways.values(), Protocol(wide), Protocol(wide, grid=5)]
+    made = [evaluate(nets[0], photos, way, run.test_set, progress=progress) for way in dict.fromkeys(alone)]
+    if len(nets) > 1:
+        together = tuple(other.key for other in runs[1:])
+        for way in (ways["dense"], ways["both, 3 scales"]):
+            fused = evaluate(nets, photos, way, run.test_set, progress=progress)
+            made.append(dataclasses.replace(fused, fused=together))
+    return Record(
+        run=run,
+        outcome="finished",
+        evaluations=tuple(made),
+        losses=(),
+        seconds=round(sum(e.seconds or 0.0 for e in made), 2),
+        memory=machine.peak_memory(),
+        data={"test": photos.fingerprint},
+        machine=machine.describe(next(nets[0].parameters()).device, "float32"),
+        date=datetime.now(UTC).date().isoformat(),
     )
 
 

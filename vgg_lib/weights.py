@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from vgg_lib.errors import InputError
 from vgg_lib.files import replacing
 from vgg_lib.networks import VGG, Layer, Network, vgg
 from vgg_lib.preprocessing import Preprocessing
-from vgg_lib.runs import to_json
+from vgg_lib.runs import Run, run_from_json, to_json
 
 #: The entry of a file's metadata that holds the description of the net.
 _ENTRY = "vgg_lib"
 
 
-def save_net(net: VGG, path: str | Path, *, classes: tuple[str, ...] = (), run_key: str | None = None) -> Path:
-    """Write a net to ``path`` (safetensors): weights, network, preprocessing, and the names of its classes.
+def save_net(net: VGG, path: str | Path, *, classes: tuple[str, ...] = (), run: Run | None = None) -> Path:
+    """Write a net to ``path`` (safetensors): weights, network, preprocessing, the names of its classes, its run.
 
     The file is there whole or not at all. Raises :class:`InputError` where it cannot be written.
     """
@@ -35,7 +37,7 @@ def save_net(net: VGG, path: str | Path, *, classes: tuple[str, ...] = (), run_k
         "dropout": net.dropout,
         "preprocessing": to_json(net.preprocessing),
         "classes": list(classes),
-        "run": run_key,
+        "run": to_json(run) if run else None,
     }
     path = Path(path)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
@@ -55,6 +57,41 @@ def load_net(path: str | Path, network: str | None = None) -> tuple[VGG, tuple[s
     given, of another network.
     """
     path = Path(path)
+    described, tensors = _read(path)
+    try:
+        if network is not None and described["name"] != network:
+            raise InputError(f"{path} holds a net of network {described['name']}, and {network} was asked for")
+        stages = [tuple(Layer(**layer) for layer in stage) for stage in described["stages"]]
+        net = vgg(
+            Network(*stages),
+            num_classes=described["num_classes"],
+            image_size=described["image_size"],
+            width=described["width"],
+            batch_norm=described["batch_norm"],
+            dropout=described["dropout"],
+        )
+        net.name = described["name"]
+        p = described["preprocessing"]
+        net.preprocessing = Preprocessing(tuple(p["mean"]), tuple(p["deviation"]), p["order"])
+        net.load_state_dict(tensors)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise InputError(f"{path} does not describe a net of this library ({error}): write it again") from error
+    return net.to(memory_format=torch.channels_last).eval(), tuple(described["classes"])
+
+
+def run_of(path: str | Path) -> Run:
+    """The run that made the weights in a file; raises what :func:`load_net` raises, and where no run is named."""
+    described, _ = _read(Path(path))
+    try:
+        if not described["run"]:
+            raise InputError(f"{path} does not say which run made it: `vgg-lib train` writes weights that do")
+        return run_from_json(described["run"])
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path} does not describe a run of this library ({error}): train it again") from error
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The description and the tensors in a file of :func:`save_net`."""
     if not path.is_file():
         raise InputError(f"there is no file of weights at {path}: `vgg-lib train` writes one")
     try:
@@ -66,25 +103,9 @@ def load_net(path: str | Path, network: str | None = None) -> tuple[VGG, tuple[s
     if described is None:
         raise InputError(f"{path} holds weights but not which net they belong to: it was not written by vgg_lib")
     try:
-        d = json.loads(described)
-        if network is not None and d["name"] != network:
-            raise InputError(f"{path} holds a net of network {d['name']}, and {network} was asked for")
-        stages = [tuple(Layer(**layer) for layer in stage) for stage in d["stages"]]
-        net = vgg(
-            Network(*stages),
-            num_classes=d["num_classes"],
-            image_size=d["image_size"],
-            width=d["width"],
-            batch_norm=d["batch_norm"],
-            dropout=d["dropout"],
-        )
-        net.name = d["name"]
-        p = d["preprocessing"]
-        net.preprocessing = Preprocessing(tuple(p["mean"]), tuple(p["deviation"]), p["order"])
-        net.load_state_dict(tensors)
-    except (KeyError, TypeError, json.JSONDecodeError, RuntimeError) as error:
+        return json.loads(described), tensors
+    except json.JSONDecodeError as error:
         raise InputError(f"{path} does not describe a net of this library ({error}): write it again") from error
-    return net.to(memory_format=torch.channels_last).eval(), tuple(d["classes"])
 
 
 def carried() -> tuple[VGG, tuple[str, ...]]:

@@ -17,6 +17,15 @@ from vgg_lib.figures.networks import (
     table_one,
 )
 from vgg_lib.figures.style import COLOURS, use_style
+from vgg_lib.figures.testing import (
+    cell_answers,
+    error_against_cost,
+    errors_over_scales,
+    protocol_errors,
+    protocol_views,
+    score_maps,
+    window_contexts,
+)
 from vgg_lib.figures.training import (
     confusion,
     epoch_losses,
@@ -31,20 +40,27 @@ __all__ = [
     "SIX",
     "Field",
     "by_stage",
+    "cell_answers",
     "confusion",
     "cost_shares",
     "costs_by_layer",
     "epoch_losses",
+    "error_against_cost",
+    "errors_over_scales",
     "field_growth",
     "fields_on_photo",
     "loss_curve",
     "most_confident_mistakes",
     "photo_page",
     "picture_row",
+    "protocol_errors",
+    "protocol_views",
     "pyramids",
+    "score_maps",
     "soft_max_trap",
     "stage_costs",
     "table_one",
     "turning_point",
     "use_style",
+    "window_contexts",
 ]
