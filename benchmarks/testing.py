@@ -102,13 +102,12 @@ def against_torchvision() -> list[str]:
     images = photographs(LARGE, 256)
     convention = CONVENTIONS["torchvision"]
     mean, std = ([x / 255 for x in values] for values in (convention.mean, convention.deviation))
-    ten = v2.Compose(
-        [v2.TenCrop(224), v2.Lambda(torch.stack), v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)]
-    )
+    prepare = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
 
     @torch.inference_mode()
     def ten_crops() -> Tensor:
-        return torch.stack([theirs(ten(image)).softmax(1).mean(0) for image in images])
+        crops = [prepare(torch.stack(v2.functional.ten_crop(image, [224]))) for image in images]
+        return torch.stack([theirs(ten).softmax(1).mean(0) for ten in crops])
 
     own = {"dense, Q = 256": Protocol((256,)), "50 crops, Q = 256": Protocol((256,), dense=False, grid=5)}
     times = {"torchvision, ten crops": seconds(ten_crops, 3)}

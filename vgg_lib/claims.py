@@ -179,6 +179,7 @@ CLAIMS: dict[str, Claim] = {
             "§4.3, Table 5",
             lambda: "D dense {}, crops {}, both {}".format(*_errors(5, network="D")),
             chapter="ch11_testing",
+            # One primary contrast a claim: "complementary" is judged, "close" is described beside it.
             rule=Rule(
                 "superiority",
                 baseline=(
