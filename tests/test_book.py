@@ -36,6 +36,12 @@ def test_the_scoreboard_says_what_the_claims_say():
     assert stored == scoreboard(), "run `make refresh`"
 
 
+def test_the_readme_shows_the_benchmark_that_is_stored():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for stored in (ROOT / "benchmarks").glob("*.md"):
+        assert f"<!-- benchmarks/{stored.name} -->\n{stored.read_text(encoding='utf-8')}<!-- end -->" in readme
+
+
 def test_the_prefaces_ten_minutes_run(capsys):
     [block] = re.findall(r"```python\n(.*?)```", (ROOT / "book" / "preface.md").read_text(encoding="utf-8"), re.DOTALL)
     exec(compile(block, "preface.md", "exec"), {})
