@@ -11,12 +11,13 @@ import torch
 from torch.nn import functional
 
 from vgg_lib import imagenette, machine
+from vgg_lib.embedded import COUNTS
 from vgg_lib.errors import InputError
 from vgg_lib.networks import vgg
 from vgg_lib.presets import PRESETS, Preset
 
 #: Training images of each data set, nine tenths of which a run sees an epoch.
-_IMAGES = {"embedded": 2400, "imagenette": 9469}
+_IMAGES = {"embedded": COUNTS["train"], "imagenette": 9469}
 
 
 def examine(root: Path | None = None) -> Iterator[tuple[str, str]]:

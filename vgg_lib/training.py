@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, NoReturn
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from tqdm.auto import tqdm
 
@@ -231,8 +231,7 @@ class _Engine:
         return loss.item()
 
 
-def _error(net: nn.Module, photos: Photos, protocol: Protocol) -> float:
-    assert isinstance(net, VGG)
+def _error(net: VGG, photos: Photos, protocol: Protocol) -> float:
     return top_errors(posteriors(net, photos.images, protocol), photos.labels)["top1"]
 
 
