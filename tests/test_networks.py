@@ -6,7 +6,7 @@ import torchvision
 
 from vgg_lib.errors import InputError
 from vgg_lib.initialisation import Initialisation, initialise
-from vgg_lib.networks import LRN, NETWORKS, LocalResponseNorm, Network, conv, vgg
+from vgg_lib.networks import LRN, NETWORKS, Network, conv, vgg
 
 TORCHVISION = {"A": "vgg11", "B": "vgg13", "D": "vgg16", "E": "vgg19"}
 
@@ -128,24 +128,3 @@ def test_what_cannot_be_built_is_refused_by_name_and_value(choices, says):
 def test_a_network_without_layers_is_refused(stages):
     with pytest.raises(InputError, match="each a tuple of one layer or more"):
         Network(*stages)
-
-
-def alexnets_formula(a, n=5, k=2.0, alpha=1e-4, beta=0.75):
-    """b_i = a_i / (k + α Σ_j a_j²)^β over the n maps j around i (Krizhevsky et al. 2012, §3.3)."""
-    channels = a.shape[1]
-    out = torch.empty_like(a)
-    for i in range(channels):
-        window = a[:, max(0, i - n // 2) : min(channels, i + n // 2 + 1)]
-        out[:, i] = a[:, i] / (k + alpha * window.square().sum(1)) ** beta
-    return out
-
-
-def test_local_response_normalisation_is_alexnets_formula():
-    a = 100 * torch.randn(2, 9, 4, 5)  # large, so that the sum is felt
-    torch.testing.assert_close(LocalResponseNorm()(a), alexnets_formula(a))
-
-
-def test_a_lrn_normalises_behind_the_first_relu():
-    net = vgg("A-LRN", image_size=32, width=1 / 8)
-    x = 100 * torch.randn(1, 3, 32, 32)
-    torch.testing.assert_close(net.features[:3](x), alexnets_formula(net.features[:2](x)))

@@ -17,10 +17,10 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from vgg_lib.errors import InputError, check_choice
 from vgg_lib.preprocessing import Preprocessing
+from vgg_lib.response_norm import LocalResponseNorm
 
 #: Width of the two hidden fully connected layers (Table 1), at ``width=1``.
 FC_WIDTH = 4096
@@ -166,28 +166,6 @@ def specify(network: str | Network, *, num_classes: int, image_size: int, width:
         specs.append(Spec(name, None, features, out_features, 1, 1))
         features = out_features
     return specs
-
-
-class LocalResponseNorm(nn.Module):
-    """AlexNet's normalisation across channels, ``b = a / (k + α Σ a²)^β``, summed over ``n`` channels.
-
-    The defaults are the paper's (§2.1: "those of Krizhevsky"). PyTorch's own layer divides α by n,
-    so that the same setting has another meaning there; this one follows the formula.
-
-    Shape: ``(N, C, H, W)`` to the same.
-    """
-
-    def __init__(self, n: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0) -> None:
-        super().__init__()
-        self.n, self.alpha, self.beta, self.k = n, alpha, beta, k
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise ``x``, ``(N, C, H, W)``."""
-        return functional.local_response_norm(x, self.n, self.alpha * self.n, self.beta, self.k)
-
-    def extra_repr(self) -> str:
-        """The parameters, for ``print(net)``."""
-        return f"n={self.n}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
 class VGG(nn.Module):
