@@ -49,14 +49,14 @@ def test_a_batch_of_several_pieces_is_normalised_like_one():
 
 
 def test_in_bfloat16_its_effect_is_not_rounded_away():
-    a = torch.randn(4, 16, 8, 8).bfloat16()
+    a = torch.randn(16, 16, 8, 8, generator=torch.Generator().manual_seed(0)).bfloat16()
     strong = a.clone()
     strong[:, 3] = 8  # k + α Σ a² is 2.006: the same bfloat16 as 2
     with torch.autocast("cpu", torch.bfloat16):
         out = LocalResponseNorm()(strong)
     assert out.dtype == torch.bfloat16
     exact = alexnets_formula(strong.double())
-    signed = ((out.double() - exact) / exact)[:, 1:6].mean()
+    signed = ((out.double() - exact) / exact)[:, [1, 2, 4, 5]].mean()  # of many values, so that their rounding cancels
     assert abs(signed) < 2e-4  # rounded away, it would be off by 0.75 · 0.003
 
 
