@@ -4,6 +4,9 @@ import dataclasses
 import os
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 
 import pytest
 import torch
@@ -201,7 +204,6 @@ def test_a_store_finds_the_last_record_of_a_run(store):
         (b"[1, 2]\n", "line 2, is not a record"),
         (b"\xff\xfe\n", "line 2, is not a record"),
         (a_record().to_line().replace('"A"', '"F"').encode(), "line 2, is not a record .*unknown network 'F'"),
-        (a_record().to_line().encode()[:-5], "line 2, is cut off"),
     ],
 )
 def test_a_line_that_is_no_record_is_named(store, second_line, says):
@@ -212,12 +214,39 @@ def test_a_line_that_is_no_record_is_named(store, second_line, says):
         list(store)
 
 
-def test_nothing_is_added_behind_a_line_that_is_cut_off(store):
+def test_a_line_that_the_power_cut_off_is_no_record_and_is_replaced_by_the_next(store):
     store.add(a_record())
-    store.path.write_bytes(cut := store.path.read_bytes()[:-5])
-    with pytest.raises(InputError, match=r"last line of .* is cut off: remove it"):
-        store.add(a_record())
-    assert store.path.read_bytes() == cut
+    whole = store.path.read_bytes()
+    store.path.write_bytes(whole + whole[:-5])
+    assert list(store) == [a_record()]
+    store.add(a_record())
+    assert store.path.read_bytes() == whole * 2
+
+
+def test_a_store_of_nothing_but_a_cut_line_is_empty(store):
+    store.path.parent.mkdir()
+    store.path.write_bytes(a_record().to_line().encode()[:-1])
+    assert list(store) == []
+    store.add(a_record())
+    assert list(store) == [a_record()]
+
+
+def add_many(path, first, count):
+    for seed in range(first, first + count):
+        Store(path).add(a_record(make_run("A", "quick", seed=seed), reason="x" * 20_000))
+
+
+def test_several_processes_add_without_losing_or_mixing_a_line(store):
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        list(pool.map(partial(add_many, store.path, count=25), range(0, 100, 25)))
+    assert sorted(record.run.seed for record in store) == list(range(100))
+
+
+def test_a_failed_run_has_no_error_to_tell():
+    failed = a_record(outcome="failed", reason="MemoryError", evaluations=())
+    assert Record.from_line(failed.to_line()) == failed
+    with pytest.raises(InputError, match=r"failed and has no error to tell \(MemoryError\)"):
+        _ = failed.error
 
 
 @pytest.mark.parametrize("room", [0, 1, 50])

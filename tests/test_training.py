@@ -9,8 +9,9 @@ import torch
 from vgg_lib.embedded import embedded
 from vgg_lib.errors import InputError
 from vgg_lib.networks import VGG
+from vgg_lib.recording import record
 from vgg_lib.runs import Record, make_run
-from vgg_lib.training import _Schedule, build, photos_to_test, photos_to_train, record, train
+from vgg_lib.training import _Schedule, build, photos_to_test, photos_to_train, train
 
 
 def few_steps(network="A", steps=3, **choices):

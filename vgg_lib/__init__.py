@@ -11,8 +11,9 @@ from vgg_lib.geometry import activation_bytes, cost_table, macs, parameters, rec
 from vgg_lib.initialisation import Initialisation, initialise, warm_start
 from vgg_lib.networks import LRN, NETWORKS, VGG, Network, conv, vgg
 from vgg_lib.presets import PRESETS, Preset
+from vgg_lib.recording import record
 from vgg_lib.runs import Record, Run, Store, make_run, recorded
-from vgg_lib.training import record, train
+from vgg_lib.training import train
 from vgg_lib.weights import load_net, save_net
 
 __all__ = [

@@ -17,11 +17,15 @@ from vgg_lib.errors import InputError
 from vgg_lib.evaluation import Protocol, posteriors
 from vgg_lib.geometry import activation_bytes, cost_table, macs, parameters
 from vgg_lib.networks import NETWORKS, resolve
+from vgg_lib.parallel import leads
 from vgg_lib.photos import decode
 from vgg_lib.presets import PRESETS, preset
+from vgg_lib.queue import Queue, Workshop
+from vgg_lib.recording import evaluate as evaluate_nets
+from vgg_lib.recording import record, record_protocols
 from vgg_lib.runs import Store, make_run
-from vgg_lib.training import evaluate as evaluate_nets
-from vgg_lib.training import photographs, record, record_protocols
+from vgg_lib.studies import STUDIES, study
+from vgg_lib.training import photographs
 from vgg_lib.training import train as train_run
 from vgg_lib.weights import carried, load_net, run_of, save_net
 
@@ -37,12 +41,25 @@ PresetName = Annotated[str, typer.Option(help=f"One of {', '.join(PRESETS)}.")]
 DataFolder = Annotated[
     Path | None, typer.Option(help="Folder that holds Imagenette; else VGG_LIB_DATA, the cache folder, a download.")
 ]
+StudyStore = Annotated[
+    Path | None, typer.Option(help="File of the study's records; else one in the user's data folder.")
+]
 WeightsFile = Annotated[Path | None, typer.Option(help="Weights to use; the newest trained here when left out.")]
 
 
 def home() -> Path:
     """Where trained weights and records of the command line are kept: the user's data folder."""
     return user_data_path("vgg_lib")
+
+
+def workshop() -> Workshop:
+    """Where runs are worked on, and what they need to go on after a stop."""
+    return Workshop(home() / "runs")
+
+
+def study_store(name: str, store: Path | None) -> Store:
+    """Where the records of a study are kept."""
+    return Store(store or home() / f"{name}.jsonl")
 
 
 def trained_weights() -> list[Path]:
@@ -116,7 +133,10 @@ def train(
     store: Annotated[Path | None, typer.Option(help="File to add the record to.")] = None,
     weights: Annotated[Path | None, typer.Option(help="File to write the trained weights to.")] = None,
 ) -> None:
-    """Train a network, test it on the held-out tenth, write its weights and its record."""
+    """Train a network, test it on the held-out tenth, write its weights and its record.
+
+    Stopped and started again it goes on after the last finished epoch. Several GPUs: torchrun … -m vgg_lib train …
+    """
     recipe = {"epochs": epochs, "learning_rate": learning_rate, "width": width}
     chosen = {"scale": parse_scale(scale) if scale else None} | recipe
     run = make_run(
@@ -126,15 +146,20 @@ def train(
         batch_norm=batch_norm,
         **{name: value for name, value in chosen.items() if value is not None},
     )
-    print(f"{run}  (run {run.key})")
+    if leads():
+        print(f"{run}  (run {run.key})")
+    checkpoint = workshop().checkpoint(run)
     try:
-        trained = train_run(run, root=data)
+        trained = train_run(run, root=data, checkpoint=checkpoint)
+        if not leads():
+            return
         made = record(trained, root=data)
     except KeyboardInterrupt:
-        print("\nstopped: no weights and no record were written", file=sys.stderr)
+        print("\nstopped: the same command goes on after the last epoch that was finished", file=sys.stderr)
         raise typer.Exit(130) from None
     kept = Store(store or home() / "records.jsonl")
     kept.add(made)
+    checkpoint.unlink(missing_ok=True)
     print(f"record   {kept.path}")
     if trained.outcome == "diverged":
         print(f"diverged: {trained.reason}. A smaller learning rate or another initialisation may train.")
@@ -142,6 +167,49 @@ def train(
     print(f"top-1 error {made.error:.1f} % on the {run.test_set} images, after {made.seconds:.0f} s of training")
     path = weights or home() / f"{run.key}.safetensors"
     print(f"weights  {save_net(trained.net, path, classes=trained.classes, run=run)}")
+
+
+@app.command()
+def run(
+    study_name: Annotated[str, typer.Argument(metavar="STUDY", help=f"One of {', '.join(STUDIES)}.")],
+    seeds: Annotated[int | None, typer.Option(help="Runs of each arm; else as many as the study wants.")] = None,
+    workers: Annotated[int, typer.Option(help="Runs at once; 0 for one a core, or one on a GPU.")] = 0,
+    again: Annotated[bool, typer.Option("--again", help="Train failed runs again.")] = False,
+    data: DataFolder = None,
+    store: StudyStore = None,
+) -> None:
+    """Train what a study still needs. Stop it when you like: started again it goes on where it stopped."""
+    queue = Queue(study(study_name), study_store(study_name, store), workshop(), seeds, workers, data, again)
+    try:
+        queue()
+    except KeyboardInterrupt:
+        print("\nstopped: what was being trained goes on from its checkpoint next time", file=sys.stderr)
+        raise typer.Exit(130) from None
+    show_status(queue)
+
+
+@app.command()
+def status(
+    study_name: Annotated[str | None, typer.Argument(metavar="STUDY", help="Else every study.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Runs of each arm; else as many as the study wants.")] = None,
+    workers: Annotated[int, typer.Option(help="Runs at once, for the hours left.")] = 0,
+    store: StudyStore = None,
+) -> None:
+    """Say which runs of a study are done, running, failed, to do, and how many hours are left."""
+    for name in [study_name] if study_name else STUDIES:
+        show_status(Queue(study(name), study_store(name, store), workshop(), seeds, workers))
+
+
+def show_status(queue: Queue) -> None:
+    """Print where a study stands."""
+    s = queue.status()
+    left = "unknown until a run is done" if s.hours_left is None else f"{s.hours_left:.1f}"
+    print(
+        f"{queue.study.name}: {s.done} done ({s.diverged} diverged), {s.running} running, {s.failed} failed, "
+        f"{s.to_do} to do; hours left on {queue.workers} workers: {left}"
+    )
+    for failure in s.failures:
+        print(f"  failed: {failure.run}: {failure.reason}")
 
 
 @app.command()

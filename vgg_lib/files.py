@@ -31,8 +31,19 @@ def replacing(path: Path) -> Iterator[Path]:
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         part.replace(path)
+        _on_disk(path.parent)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error}): free some space or choose another folder") from error
     finally:
         with suppress(OSError):  # no folder, or none to write to: then no file either
             part.unlink()
+
+
+def _on_disk(folder: Path) -> None:
+    """See to it that a folder's new entries survive a power cut, where the system lets a folder be opened for that."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

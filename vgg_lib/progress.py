@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tqdm.auto import tqdm
 
 
-def bar(total: int, what: str, unit: str, *, shown: bool = True, leave: bool = True) -> tqdm[NoReturn]:
-    """A bar for ``total`` steps with the time left; none when not ``shown``, or where ``TQDM_DISABLE`` is set.
+def bar(
+    total: int, what: str, unit: str, *, shown: bool = True, leave: bool = True, done: int = 0, **more: Any
+) -> tqdm[NoReturn]:
+    """A bar for ``total`` steps, some of them ``done``, with the time left; ``more`` goes to tqdm.
 
-    The variable is tqdm's own, but its notebook bars do not read it, so it is read here.
+    There is none when not ``shown``, or where ``TQDM_DISABLE`` is set: the variable is tqdm's own, but its
+    notebook bars do not read it, so it is read here.
     """
     disabled = not shown or bool(os.environ.get("TQDM_DISABLE"))
-    return tqdm(total=total, desc=what, unit=unit, leave=leave, disable=disabled)
+    return tqdm(total=total, desc=what, unit=unit, leave=leave, disable=disabled, initial=done, **more)

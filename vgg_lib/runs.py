@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
+from io import FileIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import torch
+from filelock import FileLock
 from torch import Tensor
 
 from vgg_lib.errors import InputError, check_choice
@@ -167,13 +169,14 @@ def as_digits(classes: Tensor) -> str:
 class Record:
     """A Run with what came out of it.
 
-    ``outcome`` is ``finished`` or ``diverged``; ``losses`` are the mean training loss of each epoch, ``None`` for one
+    ``outcome`` is ``finished``, ``diverged``, or ``failed`` where the training could not be done at all, the last two
+    with their ``reason``; ``losses`` are the mean training loss of each epoch, ``None`` for one
     that is not finite; ``seconds`` is the training's wall clock, ``memory`` the process's peak in MiB; ``data`` are
     fingerprints by split; ``machine`` says which processor, precision and versions.
     """
 
     run: Run
-    outcome: Literal["finished", "diverged"]
+    outcome: Literal["finished", "diverged", "failed"]
     evaluations: tuple[Evaluation, ...]
     losses: tuple[float | None, ...]
     seconds: float
@@ -190,9 +193,14 @@ class Record:
 
     @property
     def error(self) -> float:
-        """Top-1 error in percent under the run's own protocol; a diverged run counts as chance."""
+        """Top-1 error in percent under the run's own protocol; a diverged run counts as chance.
+
+        Raises :class:`InputError` for a run that failed, or was not tested under that protocol.
+        """
         if self.outcome == "diverged":
             return 90.0
+        if self.outcome == "failed":
+            raise InputError(f"run {self.key} failed and has no error to tell ({self.reason}): run it again")
         for evaluation in self.evaluations:
             if evaluation.protocol == self.run.protocol and not evaluation.fused:
                 return evaluation.errors["top1"]
@@ -227,7 +235,11 @@ class Record:
 
 
 class Store:
-    """A file of records, one JSON line each, written whole lines at a time."""
+    """A file of records, one JSON line each; several processes may add to it at once.
+
+    A last line without an end is one that is being written, or was when the power went: it is not a record yet, or
+    never became one, and the next :meth:`add` replaces it.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -239,9 +251,7 @@ class Store:
         with self.path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
-                    raise InputError(
-                        f"{self.path}, line {number}, is cut off: remove it, and run what it recorded again"
-                    )
+                    return
                 try:
                     record = Record.from_line(line.decode())
                 except (ValueError, LookupError, TypeError, AttributeError) as error:
@@ -250,24 +260,25 @@ class Store:
                     ) from error
                 yield record
 
+    def latest(self) -> dict[str, Record]:
+        """The last record of each run, by the run's key."""
+        return {record.key: record for record in self}
+
     def find(self, run: Run) -> Record | None:
         """The last record of that run, or ``None``."""
-        return next((record for record in reversed(list(self)) if record.key == run.key), None)
+        return self.latest().get(run.key)
 
     def add(self, record: Record) -> None:
         """Append a record in one write, on disk when this returns.
 
-        Raises :class:`InputError`, with the file as it was, when its last line is cut off or the disk is full.
+        Raises :class:`InputError`, with the records as they were, when the disk is full or the file cannot be written.
         """
         line = record.to_line().encode()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab+", buffering=0) as file:
-                end = file.seek(0, os.SEEK_END)
-                if end:
-                    file.seek(end - 1)
-                    if file.read(1) != b"\n":
-                        raise InputError(f"the last line of {self.path} is cut off: remove it before adding a record")
+            with FileLock(self.path.with_name(f".{self.path.name}.lock")), self.path.open("ab+", buffering=0) as file:
+                end = _end_of_last_line(file)
+                file.truncate(end)
                 try:
                     if file.write(line) != len(line):
                         raise OSError("only a part of the record fitted")
@@ -281,6 +292,19 @@ class Store:
             raise InputError(
                 f"cannot add a record to {self.path} ({error}): free some space or choose another file"
             ) from error
+
+
+def _end_of_last_line(file: BinaryIO | FileIO) -> int:
+    """Where the last whole line ends, in bytes from the start."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - 65536)
+        file.seek(start)
+        newline = file.read(end - start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
 
 
 def recorded(name: str = "first") -> Store:

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from tqdm.auto import tqdm
 
 from vgg_lib import machine, seeds
-from vgg_lib.augmentation import ColourShift, training_batch
+from vgg_lib.augmentation import ColourShift, draw_crops, training_batch
+from vgg_lib.checkpoints import load_state, save_state
 from vgg_lib.embedded import embedded
 from vgg_lib.errors import InputError
-from vgg_lib.evaluation import Protocol, posteriors, protocols_for, scales_for, top_errors
+from vgg_lib.evaluation import Protocol, posteriors, top_errors
 from vgg_lib.imagenette import imagenette
 from vgg_lib.initialisation import initialise, warm_start
 from vgg_lib.networks import VGG, vgg
+from vgg_lib.parallel import Team, team
 from vgg_lib.photos import Photos
 from vgg_lib.presets import Preset
 from vgg_lib.progress import bar
-from vgg_lib.runs import Evaluation, Record, Run, as_digits
+from vgg_lib.runs import Run
+
+#: Seconds after which a state is kept within an epoch; each epoch's end keeps one in any case.
+KEEP_EVERY = 60.0
+
+#: Told of each step: steps done, steps in all, the loss.
+Watch = Callable[[int, int, float], None]
 
 
 @dataclass
@@ -125,6 +131,8 @@ def train(
     start_from: VGG | None = None,
     device: torch.device | None = None,
     max_steps: int | None = None,
+    checkpoint: Path | None = None,
+    watch: Watch | None = None,
     progress: bool = True,
 ) -> Trained:
     """Train a run to its end and return the net with what is known of it.
@@ -133,173 +141,214 @@ def train(
     seed see the same batches. ``max_steps`` stops early, for a rehearsal. The caller's random numbers are left
     as they were.
 
+    With ``checkpoint`` the whole state is kept in that file after each epoch, and each minute within one; where the
+    file is there the training goes on from it, and ends with the same weights as one that was never interrupted.
+    ``watch`` is told of each step. Under ``torchrun`` the processes share each batch (:mod:`vgg_lib.parallel`); all
+    return the same net, and the one of rank 0 alone writes.
+
     A loss that is not finite ends the run as *diverged*. Raises :class:`InputError` for data that is not there
-    or cannot be read, and for fewer than 1 step.
+    or cannot be read, for fewer than 1 step, and for a checkpoint that is damaged or of another run.
     """
     if max_steps is not None and max_steps < 1:
         raise InputError(f"max_steps is {max_steps}: choose 1 or more, or None to train to the end")
-    device = device or machine.best_device()
-    preset = run.preset
-    photos = photos_to_train(run, root)
-    statistics = photos.statistics()
-    colour = statistics.colour_shift() if preset.colour_shift else None
-    watched = photos_to_test(run, root) if preset.schedule == "plateau" else None
-    if isinstance(run.scale, int) and isinstance(photos.images, Tensor):
-        photos = photos.rescaled(run.scale)  # once, instead of once an epoch
+    with team(device or machine.best_device()) as together, _repeatable(together.device):
+        with together.leader_first():
+            training = _Training.prepare(run, together, root, start_from)
+        if checkpoint is not None:
+            training.resume(checkpoint)
+        total = min(training.total, max_steps or training.total)
+        shown = progress and together.leads
+        with bar(total, f"training {run.network}", "step", shown=shown, done=len(training.trained.steps)) as steps:
 
-    with torch.random.fork_rng(devices=[]):  # PyTorch draws weights of its own while building
-        net = build(run, len(photos.classes), start_from)
-    net.preprocessing = statistics.preprocessing(preset.input_scale)
-    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    trained = Trained(run, net, photos.classes, data={"train": photos.fingerprint})
+            def report(done: int, loss: float) -> None:
+                steps.update()
+                steps.set_postfix(loss=f"{loss:.3f}", epoch=f"{training.epoch + 1}/{run.preset.epochs}", refresh=False)
+                if watch is not None:
+                    watch(done, total, loss)
 
-    batch_size = min(preset.batch_size, len(photos))
-    per_epoch = len(photos) // batch_size
-    total = per_epoch * preset.epochs
-    optimiser = torch.optim.SGD(
-        net.parameters(), preset.learning_rate, momentum=preset.momentum, weight_decay=preset.weight_decay
-    )
-    engine = _Engine(run, net, photos, colour, optimiser, _Schedule(optimiser, preset, total), device)
-    total = min(total, max_steps or total)
-    began = time.perf_counter()
+            return training.to_the_end(total, report)
+
+
+@contextmanager
+def _repeatable(device: torch.device) -> Iterator[None]:
+    """Leave the caller's random numbers alone, and let a GPU choose its algorithms the same way each time."""
     with (
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
-        bar(total, f"training {run.network}", "step", shown=progress) as steps,
+        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
     ):
-        torch.manual_seed(run.seed)  # dropout's numbers
-        for epoch in range(preset.epochs):
-            losses = engine.epoch(epoch, total - len(trained.steps), steps)
-            trained.steps += losses
-            trained.losses.append(round(sum(losses) / len(losses), 5))
-            if not math.isfinite(losses[-1]):
-                trained.outcome = "diverged"
-                trained.reason = f"the loss became {losses[-1]} at step {len(trained.steps)} (epoch {epoch + 1})"
-                break
-            if len(trained.steps) >= total:
-                break
-            engine.schedule.epoch(_error(net, watched, run.protocol) if watched is not None else None)
-    if trained.outcome == "finished" and not all(bool(w.isfinite().all()) for w in net.parameters()):
-        trained.outcome, trained.reason = "diverged", "the last step made weights that are not finite"
-    trained.seconds = round(time.perf_counter() - began, 2)
-    return trained
+        yield
 
 
 @dataclass
-class _Engine:
-    """What changes while a run trains, and how it changes in an epoch."""
+class _Training:
+    """What changes while a run trains, how it changes in a step, and how it is kept."""
 
     run: Run
     net: VGG
     photos: Photos
+    watched: Photos | None  #: what the plateau schedule watches
     colour: ColourShift | None
     optimiser: torch.optim.Optimizer
     schedule: _Schedule
-    device: torch.device
+    together: Team
+    trained: Trained
+    checkpoint: Path | None = None
+    epoch: int = 0
+    place: int = 0  #: steps done in this epoch
+
+    @classmethod
+    def prepare(cls, run: Run, together: Team, root: str | Path | None, start_from: VGG | None) -> _Training:
+        """A run before its first step."""
+        preset = run.preset
+        photos = photos_to_train(run, root)
+        statistics = photos.statistics()
+        if isinstance(run.scale, int) and isinstance(photos.images, Tensor):
+            photos = photos.rescaled(run.scale)  # once, instead of once an epoch
+        net = build(run, len(photos.classes), start_from)
+        net.preprocessing = statistics.preprocessing(preset.input_scale)
+        net.to(together.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimiser = torch.optim.SGD(
+            net.parameters(), preset.learning_rate, momentum=preset.momentum, weight_decay=preset.weight_decay
+        )
+        total = len(photos) // min(preset.batch_size, len(photos)) * preset.epochs
+        torch.manual_seed(run.seed + together.rank)  # dropout's numbers
+        return cls(
+            run,
+            net,
+            photos,
+            photos_to_test(run, root) if preset.schedule == "plateau" else None,
+            statistics.colour_shift() if preset.colour_shift else None,
+            optimiser,
+            _Schedule(optimiser, preset, total),
+            together,
+            Trained(run, net, photos.classes, data={"train": photos.fingerprint}),
+        )
 
     def __post_init__(self) -> None:
-        self.dtype = machine.autocast_dtype(self.device, self.run.preset.precision)
+        self.batch_size = min(self.run.preset.batch_size, len(self.photos))
+        self.per_epoch = len(self.photos) // self.batch_size
+        self.total = self.per_epoch * self.run.preset.epochs
+        self.dtype = machine.autocast_dtype(self.together.device, self.run.preset.precision)
         # float16 underflows where bfloat16 does not; disabled, the scaler does nothing.
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
+        self.scaler = torch.amp.GradScaler(self.together.device.type, enabled=self.dtype == torch.float16)
+        self.model = self.together.wrap(self.net)
 
-    def epoch(self, number: int, most: int, progress: tqdm[NoReturn]) -> list[float]:
-        """One pass over the photographs, ``most`` steps at most; the loss of each, ending with the first not finite."""
+    def to_the_end(self, total: int, report: Callable[[int, float], None]) -> Trained:
+        """Train until ``total`` steps are done or the loss is not finite."""
+        trained = self.trained
+        clock = kept = time.perf_counter()
+        while self._goes_on(total):
+            for batch, labels in self._rest_of_epoch():
+                trained.steps.append(self.step(batch, labels))
+                self.place += 1
+                now = time.perf_counter()
+                trained.seconds, clock = trained.seconds + now - clock, now
+                report(len(trained.steps), trained.steps[-1])
+                if not self._goes_on(total):
+                    break
+                if now - kept > KEEP_EVERY and self.place < self.per_epoch:
+                    self.keep()
+                    kept = now
+            if self.place == self.per_epoch:
+                self.schedule.epoch(_error(self.net, self.watched, self.run.protocol) if self.watched else None)
+                self.epoch, self.place = self.epoch + 1, 0
+            self.keep()
+        if not math.isfinite(trained.steps[-1]):
+            trained.outcome = "diverged"
+            trained.reason = (
+                f"the loss became {trained.steps[-1]} at step {len(trained.steps)} (epoch {self.epoch + 1})"
+            )
+        elif not all(bool(w.isfinite().all()) for w in self.net.parameters()):
+            trained.outcome, trained.reason = "diverged", "the last step made weights that are not finite"
+        trained.seconds = round(trained.seconds + time.perf_counter() - clock, 2)
+        epochs = (trained.steps[i : i + self.per_epoch] for i in range(0, len(trained.steps), self.per_epoch))
+        trained.losses = [round(sum(losses) / len(losses), 5) for losses in epochs]
+        return trained
+
+    def _goes_on(self, total: int) -> bool:
+        steps = self.trained.steps
+        return len(steps) < total and (not steps or math.isfinite(steps[-1]))
+
+    def _rest_of_epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of this epoch that are not done yet, of each this process's part: crops and labels.
+
+        The numbers of the batches that are done are drawn again, so that those of the others are the same.
+        """
         preset, photos = self.run.preset, self.photos
-        random = seeds.generator(self.run.seed, f"epoch {number}")
-        batch_size = min(preset.batch_size, len(photos))
-        order = torch.randperm(len(photos), generator=random)[: len(photos) // batch_size * batch_size]
+        random = seeds.generator(self.run.seed, f"epoch {self.epoch}")
+        order = torch.randperm(len(photos), generator=random)[: self.per_epoch * self.batch_size]
+        mine = self.together.share(self.batch_size)
         self.net.train()
-        losses = []
-        for indices in order.view(-1, batch_size)[:most]:
+        for place, indices in enumerate(order.view(-1, self.batch_size), start=-self.place):
+            if place < 0:
+                draw_crops([(preset.crop, preset.crop)] * self.batch_size, self.run.scale, preset.crop, random)
+                if self.colour is not None:
+                    self.colour.draw(self.batch_size, random)
+                continue
             batch = training_batch(photos.images[indices], self.run.scale, preset.crop, random, self.colour)
-            losses.append(self.step(batch, photos.labels[indices]))
-            progress.update()
-            progress.set_postfix(loss=f"{losses[-1]:.3f}", epoch=f"{number + 1}/{preset.epochs}", refresh=False)
-            if not math.isfinite(losses[-1]):
-                break
-        return losses
+            yield batch[mine], photos.labels[indices][mine]
 
     def step(self, batch: Tensor, labels: Tensor) -> float:
-        """One step of gradient descent on crops ``(N, 3, crop, crop)``, 0..255; returns the loss before it."""
-        x = self.net.preprocessing(batch.to(self.device)).contiguous(memory_format=torch.channels_last)
-        with machine.autocast(self.device, self.dtype):
-            loss = functional.cross_entropy(self.net(x), labels.to(self.device))
+        """One step of gradient descent on crops ``(N, 3, crop, crop)``, 0..255; returns the batch's loss before it."""
+        device = self.together.device
+        x = self.net.preprocessing(batch.to(device)).contiguous(memory_format=torch.channels_last)
+        with machine.autocast(device, self.dtype):
+            loss = functional.cross_entropy(self.model(x), labels.to(device))
+        # The mean of the processes' gradients is then that of the batch, whatever the sizes of its parts.
+        loss = loss * (len(labels) * self.together.size / self.batch_size)
         self.optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self.schedule.step()
-        return loss.item()
+        return self.together.sum(loss.detach() / self.together.size).item()
+
+    def keep(self) -> None:
+        """Write the whole state to the checkpoint's file, where there is one."""
+        if self.checkpoint is None:
+            return
+        numbers = self.together.all(_random_state(self.together.device))
+        if self.together.leads:
+            state = {name: part.state_dict() for name, part in self._parts().items()}
+            trained = {"steps": self.trained.steps, "seconds": self.trained.seconds}
+            place = {"run": self.run.key, "epoch": self.epoch, "place": self.place, "random": numbers}
+            save_state(self.checkpoint, state | trained | place)
+
+    def resume(self, checkpoint: Path) -> None:
+        """Go on from a checkpoint, where there is one, and keep the state there from now on."""
+        self.checkpoint = checkpoint
+        state = self.together.told(load_state(checkpoint) if self.together.leads else None)
+        if state is None:
+            return
+        if state["run"] != self.run.key:
+            raise InputError(f"checkpoint {checkpoint} is of run {state['run']}, not of {self.run.key}: choose another")
+        if len(state["random"]) != self.together.size:
+            raise InputError(
+                f"checkpoint {checkpoint} was written by {len(state['random'])} processes, and there are "
+                f"{self.together.size} now: start as many, or choose another file"
+            )
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        self.epoch, self.place = state["epoch"], state["place"]
+        self.trained.steps, self.trained.seconds = state["steps"], state["seconds"]
+        _set_random_state(self.together.device, state["random"][self.together.rank])
+
+    def _parts(self) -> dict[str, Any]:
+        """What has a state of its own."""
+        schedule = self.schedule.cycle or self.schedule.plateau
+        return {"net": self.net, "optimiser": self.optimiser, "schedule": schedule, "scaler": self.scaler}
+
+
+def _random_state(device: torch.device) -> list[Tensor]:
+    """The states of PyTorch's generators that dropout draws from: the processor's, and the device's own."""
+    return [torch.get_rng_state()] + ([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])
+
+
+def _set_random_state(device: torch.device, states: Sequence[Tensor]) -> None:
+    torch.set_rng_state(states[0])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states[1], device)
 
 
 def _error(net: VGG, photos: Photos, protocol: Protocol) -> float:
     return top_errors(posteriors(net, photos.images, protocol), photos.labels)["top1"]
-
-
-def evaluate(
-    nets: VGG | Sequence[VGG], photos: Photos, protocol: Protocol, test_set: str, *, progress: bool = True
-) -> Evaluation:
-    """Test a net, or several fused, on photographs under a protocol: errors in percent, prediction for each image."""
-    began = time.perf_counter()
-    scores = posteriors(nets, photos.images, protocol, progress=progress)
-    return Evaluation(
-        protocol=protocol,
-        test_set=test_set,
-        errors=top_errors(scores, photos.labels),
-        targets=as_digits(photos.labels),
-        predictions=as_digits(scores.argmax(1)),
-        seconds=round(time.perf_counter() - began, 2),
-    )
-
-
-def record_protocols(
-    nets: Sequence[VGG], runs: Sequence[Run], *, root: str | Path | None = None, progress: bool = True
-) -> Record:
-    """Test the first net in every way that the paper compares, then all nets fused, where the first run says.
-
-    ``runs`` are the runs that made the nets. The net is tested at its own scales and at the ends and the middle of the
-    preset's jittered range, fusion at the first. The record belongs to the first run; it has no losses, and its
-    ``seconds`` are those of the testing.
-    """
-    run, photos = runs[0], photos_to_test(runs[0], root)
-    ways = protocols_for(run.scale, run.preset.crop)
-    wide = scales_for(next(scale for scale in run.preset.scales if not isinstance(scale, int)))
-    alone = [*ways.values(), Protocol(wide), Protocol(wide, grid=5)]
-    made = [evaluate(nets[0], photos, way, run.test_set, progress=progress) for way in dict.fromkeys(alone)]
-    if len(nets) > 1:
-        together = tuple(other.key for other in runs[1:])
-        for way in (ways["dense"], ways["both, 3 scales"]):
-            fused = evaluate(nets, photos, way, run.test_set, progress=progress)
-            made.append(dataclasses.replace(fused, fused=together))
-    return Record(
-        run=run,
-        outcome="finished",
-        evaluations=tuple(made),
-        losses=(),
-        seconds=round(sum(e.seconds or 0.0 for e in made), 2),
-        memory=machine.peak_memory(),
-        data={"test": photos.fingerprint},
-        machine=machine.describe(next(nets[0].parameters()).device, "float32"),
-        date=datetime.now(UTC).date().isoformat(),
-    )
-
-
-def record(trained: Trained, *, root: str | Path | None = None, progress: bool = True) -> Record:
-    """Test a trained net where its run says, and make the record of it."""
-    run, evaluations, data = trained.run, (), dict(trained.data)
-    if trained.outcome == "finished":
-        photos = photos_to_test(run, root)
-        data["test"] = photos.fingerprint
-        evaluations = (evaluate(trained.net, photos, run.protocol, run.test_set, progress=progress),)  # type: ignore[assignment]
-    device = next(trained.net.parameters()).device
-    return Record(
-        run=run,
-        outcome=trained.outcome,
-        reason=trained.reason,
-        evaluations=evaluations,
-        losses=tuple(loss if math.isfinite(loss) else None for loss in trained.losses),
-        seconds=trained.seconds,
-        memory=machine.peak_memory(),
-        data=data,
-        machine=machine.describe(device, run.preset.precision),
-        date=datetime.now(UTC).date().isoformat(),
-    )
