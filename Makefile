@@ -8,7 +8,7 @@ BUILD  := book/_build
 # The book and its tests see the embedded data set alone, whatever this machine has; and no progress bars in stored outputs.
 CLEAN_ROOM := env -u VGG_LIB_DATA VGG_LIB_CACHE=$(CURDIR)/$(BUILD)/cache TQDM_DISABLE=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: book test check unit nbval html refresh matrix lock clean
+.PHONY: book test check unit nbval html test-browser refresh matrix unpinned lock clean
 
 book: $(READY)  ## Execute every notebook on the embedded data set and build the HTML
 	$(CLEAN_ROOM) jupyter-book build . --all --warningiserror --path-output book
@@ -30,11 +30,19 @@ nbval: $(READY)  ## Execute every notebook and compare each output with the stor
 
 html: $(READY)  ## Build the HTML from the stored outputs
 	mkdir -p $(BUILD)
-	sed 's/execute_notebooks: force/execute_notebooks: "off"/' _config.yml > $(BUILD)/stored.yml
+	sed -e 's/execute_notebooks: force/execute_notebooks: "off"/' -e 's|book/_ext|../_ext|g' _config.yml > $(BUILD)/stored.yml
 	$(CLEAN_ROOM) jupyter-book build . --all --warningiserror --path-output book --config $(BUILD)/stored.yml
+
+test-browser: $(READY) $(BUILD)/html/index.html  ## The pages as last built in a real browser: links, mathematics, accessibility, weight
+	$(CLEAN_ROOM) pytest tests/browser
+
+$(BUILD)/html/index.html:
+	$(MAKE) html
 
 refresh: $(READY)  ## Execute the notebooks in place and rewrite what is made from records: commit it with its cause
 	$(BIN)/vgg-lib scoreboard > book/scoreboard_table.md
+	$(BIN)/vgg-lib table pilot > book/pilot_table.md
+	$(CLEAN_ROOM) python -m vgg_lib.explore book/_static/explore
 	$(CLEAN_ROOM) jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 matrix: $(READY)  ## nbval as other processors and thread counts compute, by hand: takes six times as long
@@ -43,9 +51,14 @@ matrix: $(READY)  ## nbval as other processors and thread counts compute, by han
 	  env $${capability:+ATEN_CPU_CAPABILITY=$$capability} OMP_NUM_THREADS=$$threads $(MAKE) nbval || exit 1; \
 	done; done
 
+unpinned:  ## The tests against the newest of everything that pyproject.toml allows, as Colab has it
+	$(PYTHON) -m venv .venv-unpinned
+	.venv-unpinned/bin/pip install --upgrade --editable ".[book,browser,dev]"
+	$(MAKE) READY= VENV=.venv-unpinned unit nbval html
+
 lock: $(READY)  ## Pin requirements.txt anew; PyTorch pins its own CUDA packages
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --extra book --extra dev --no-emit-index-url --no-annotate \
+	$(BIN)/uv pip compile --universal --python-version 3.11 --extra book --extra browser --extra dev --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.txt
 	sed -i.bak -E '/^(nvidia|cuda|triton)[a-z0-9-]*==/d' requirements.txt && rm requirements.txt.bak
 
@@ -57,4 +70,4 @@ $(READY): requirements.txt pyproject.toml
 	touch $@
 
 clean:  ## Remove the environment and everything built
-	rm -rf $(VENV) $(BUILD)
+	rm -rf $(VENV) .venv-unpinned $(BUILD)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 import torchvision
+from publish import publish
 from torch import Tensor
 from torchvision.transforms import v2
 
@@ -27,9 +28,6 @@ from vgg_lib.initialisation import initialise
 from vgg_lib.networks import VGG, vgg
 from vgg_lib.published import CONVENTIONS, load_published
 
-HERE = Path(__file__).parent
-#: What stands in the README before this benchmark's table.
-MARK = "<!-- benchmarks/testing.md -->"
 LAPTOP = make_run("A", "laptop")
 #: Pictures tested at once by the small nets and by the full-width ones; only their number and size matter here.
 PICTURES, LARGE = 64, 8
@@ -143,12 +141,7 @@ def main() -> None:
         "| --- | --- | --- |",
         *against_torchvision(),
     ]
-    text = "\n".join(lines) + "\n"
-    print(text)
-    (HERE / "testing.md").write_text(text, encoding="utf-8")
-    readme = HERE.parent / "README.md"
-    before, _, rest = readme.read_text(encoding="utf-8").partition(f"{MARK}\n")
-    readme.write_text(f"{before}{MARK}\n{text}<!-- end -->{rest.partition('<!-- end -->')[2]}", encoding="utf-8")
+    publish("testing", lines)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Rescaling, crops, flips and colour shifts, against torchvision's and NumPy's."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.transforms.v2.functional import resize
 
-from vgg_lib.augmentation import ColourShift, Crops, cut, draw_crops, rescale, rescaled_size, training_batch
+from vgg_lib.augmentation import ColourShift, Crops, cut, draw, draw_crops, rescale, rescaled_size, training_batch
 from vgg_lib.errors import InputError
 
 sides = st.integers(20, 90)
@@ -98,6 +100,35 @@ def test_draws_do_not_depend_on_the_images():
     one, other = (draw_crops([size] * 50, (36, 72), 32, generator()) for size in ((36, 36), (80, 50)))
     assert torch.equal(one.side, other.side)
     assert torch.equal(one.flip, other.flip)
+
+
+def test_draws_are_the_same_for_ever():
+    """Runs that are recorded were drawn so: what changes this makes their records unrepeatable."""
+    random = generator()
+    crops = draw_crops([(30 + i, 50 - i // 2) for i in range(40)], (24, 60), 20, random)
+    assert crops.side[:6].tolist() == [42, 52, 27, 28, 35, 47]
+    assert crops.top[:6].tolist() == [12, 8, 4, 0, 2, 6]
+    assert crops.left[:6].tolist() == [1, 60, 19, 0, 17, 18]
+    assert crops.flip[:6].tolist() == [False, False, True, False, True, True]
+    drawn = b"".join(part.numpy().tobytes() for part in (crops.side, crops.top, crops.left, crops.flip))
+    assert hashlib.sha256(drawn).hexdigest()[:16] == "6fc22a6e0c8c6257"
+    assert float(torch.rand(1, generator=random)) == 0.403692364692688
+
+
+@pytest.mark.parametrize("draws", [draw, training_batch])
+def test_a_batch_draws_as_much_for_ever(draws):
+    random = generator()
+    draws(noise(6, 3, 40, 50), (36, 48), 32, random, ColourShift(torch.eye(3)))
+    assert float(torch.rand(1, generator=random)) == 0.1534569263458252
+
+
+@given(st.lists(st.tuples(sides, sides), min_size=1, max_size=9), st.integers(0, 1000))
+def test_crops_are_placed_by_each_images_rescaled_size(sizes, seed):
+    crops, u = draw_crops(sizes, (20, 40), 16, generator(seed)), torch.rand(4, len(sizes), generator=generator(seed))
+    for i, (height, width) in enumerate(sizes):
+        rows, columns = rescaled_size(height, width, int(crops.side[i]))
+        assert int(crops.top[i]) == int(u[1, i] * (rows - 16 + 1))
+        assert int(crops.left[i]) == int(u[2, i] * (columns - 16 + 1))
 
 
 @pytest.mark.parametrize("scale", [31, (31, 40), (40, 39)])

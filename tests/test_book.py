@@ -8,6 +8,9 @@ import pytest
 import yaml
 
 from vgg_lib.claims import scoreboard
+from vgg_lib.runs import recorded
+from vgg_lib.studies import study
+from vgg_lib.tables import arms
 
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -34,6 +37,11 @@ def test_the_table_of_contents_has_every_chapter_and_page():
 def test_the_scoreboard_says_what_the_claims_say():
     stored = (ROOT / "book" / "scoreboard_table.md").read_text(encoding="utf-8")
     assert stored == scoreboard(), "run `make refresh`"
+
+
+def test_the_pilots_table_says_what_its_records_say():
+    stored = (ROOT / "book" / "pilot_table.md").read_text(encoding="utf-8")
+    assert stored == arms(study("pilot"), recorded("pilot").latest()), "run `make refresh`"
 
 
 def test_the_readme_shows_the_benchmark_that_is_stored():

@@ -96,9 +96,17 @@ def test_a_part_of_files_reads_none_of_them(files):
     assert len(files.take(torch.tensor([0, 2]))) == 2
 
 
-def test_files_cannot_be_rescaled_to_one_tensor(files):
-    with pytest.raises(InputError, match="squash them when loading"):
+def test_files_without_a_place_for_their_pixels_are_not_rescaled(files):
+    with pytest.raises(InputError, match="give PhotoFiles a stem"):
         Photos(files, torch.arange(3), ("a", "b", "c"), ("x", "y", "z"), "").rescaled(20)
+
+
+def test_a_part_of_files_is_decoded_with_the_whole_and_taken_from_it(files, tmp_path):
+    whole = PhotoFiles(files.paths, tmp_path / "pixels")
+    part = whole.take(torch.tensor([2, 1])).take(torch.tensor([1, 0])).decoded()
+    assert len(part.file) == 3
+    for i, image in zip((1, 2), part[:], strict=True):
+        assert torch.equal(image, decode(files.paths[i]))
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK"])

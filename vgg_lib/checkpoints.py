@@ -15,6 +15,9 @@ from vgg_lib.files import replacing
 
 _DIGEST = hashlib.sha256().digest_size
 
+#: Counts up when a state holds other things: one of another form cannot be gone on from.
+_FORM = 1
+
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write a state (tensors, numbers, text, in lists and dicts) with its digest: whole and on disk, or not at all.
@@ -22,7 +25,7 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     Raises :class:`InputError` where it cannot be written; the state that was there before is kept then.
     """
     content = io.BytesIO()
-    torch.save(state, content)
+    torch.save({"form": _FORM, "state": state}, content)
     with replacing(path) as part:
         part.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
 
@@ -40,7 +43,10 @@ def load_state(path: Path) -> dict[str, Any] | None:
     try:
         if hashlib.sha256(body).digest() != digest:
             raise ValueError("its digest does not fit")
-        state: dict[str, Any] = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
+        kept = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
+        if not isinstance(kept, dict) or kept.get("form") != _FORM:
+            raise ValueError("it was written by another version")
     except (ValueError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
         raise InputError(f"checkpoint {path} is damaged ({error}): remove it to train from the start") from error
+    state: dict[str, Any] = kept["state"]
     return state

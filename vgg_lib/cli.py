@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, cast
 
 import torch
 import typer
+from filelock import Timeout
 from platformdirs import user_data_path
 
 from vgg_lib import doctor as checks
 from vgg_lib import imagenette
 from vgg_lib.claims import CLAIMS, claim, scoreboard
+from vgg_lib.cluster import ClusterQueue
 from vgg_lib.errors import InputError
 from vgg_lib.evaluation import Protocol, posteriors
 from vgg_lib.geometry import activation_bytes, cost_table, macs, parameters
@@ -23,8 +26,9 @@ from vgg_lib.presets import PRESETS, preset
 from vgg_lib.queue import Queue, Workshop
 from vgg_lib.recording import evaluate as evaluate_nets
 from vgg_lib.recording import record, record_protocols
-from vgg_lib.runs import Store, make_run
+from vgg_lib.runs import Store, make_run, recorded
 from vgg_lib.studies import STUDIES, study
+from vgg_lib.tables import arms
 from vgg_lib.training import photographs
 from vgg_lib.training import train as train_run
 from vgg_lib.weights import carried, load_net, run_of, save_net
@@ -148,25 +152,30 @@ def train(
     )
     if leads():
         print(f"{run}  (run {run.key})")
-    checkpoint = workshop().checkpoint(run)
+    shop = workshop()
     try:
-        trained = train_run(run, root=data, checkpoint=checkpoint)
-        if not leads():
-            return
-        made = record(trained, root=data)
+        with shop.lock(run) if leads() else nullcontext():
+            trained = train_run(run, root=data, checkpoint=shop.checkpoint(run))
+            if not leads():
+                return
+            made = record(trained, root=data)
+            path = weights or home() / f"{run.key}.safetensors"
+            if trained.outcome == "finished":
+                save_net(trained.net, path, classes=trained.classes, run=run)
+            kept = Store(store or home() / "records.jsonl")
+            kept.add(made)
+            shop.checkpoint(run).unlink(missing_ok=True)  # last: until here a stop costs nothing but the testing
+    except Timeout:
+        raise InputError(f"run {run.key} is being trained by another process: wait for it, or choose --seed") from None
     except KeyboardInterrupt:
         print("\nstopped: the same command goes on after the last epoch that was finished", file=sys.stderr)
         raise typer.Exit(130) from None
-    kept = Store(store or home() / "records.jsonl")
-    kept.add(made)
-    checkpoint.unlink(missing_ok=True)
     print(f"record   {kept.path}")
     if trained.outcome == "diverged":
         print(f"diverged: {trained.reason}. A smaller learning rate or another initialisation may train.")
         raise typer.Exit(3)
     print(f"top-1 error {made.error:.1f} % on the {run.test_set} images, after {made.seconds:.0f} s of training")
-    path = weights or home() / f"{run.key}.safetensors"
-    print(f"weights  {save_net(trained.net, path, classes=trained.classes, run=run)}")
+    print(f"weights  {path}")
 
 
 @app.command()
@@ -175,11 +184,22 @@ def run(
     seeds: Annotated[int | None, typer.Option(help="Runs of each arm; else as many as the study wants.")] = None,
     workers: Annotated[int, typer.Option(help="Runs at once; 0 for one a core, or one on a GPU.")] = 0,
     again: Annotated[bool, typer.Option("--again", help="Train failed runs again.")] = False,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Train on the Dask cluster whose scheduler has this address.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where a cluster's workers keep checkpoints; else in their user's data folder.")
+    ] = None,
     data: DataFolder = None,
     store: StudyStore = None,
 ) -> None:
     """Train what a study still needs. Stop it when you like: started again it goes on where it stopped."""
-    queue = Queue(study(study_name), study_store(study_name, store), workshop(), seeds, workers, data, again)
+    words = (study(study_name), study_store(study_name, store), workshop(), seeds, workers, data, again)
+    if scheduler and workers:
+        raise InputError(f"--workers {workers} is for this machine: a cluster has as many as you started, leave it out")
+    if folder and not scheduler:
+        raise InputError(f"--folder {folder} is for a cluster: name its --scheduler, or leave it out")
+    queue = ClusterQueue(*words, scheduler=scheduler, folder=folder) if scheduler else Queue(*words)
     try:
         queue()
     except KeyboardInterrupt:
@@ -310,6 +330,16 @@ def show_claim(name: Annotated[str, typer.Argument(help=f"One of {', '.join(CLAI
 def show_scoreboard() -> None:
     """Print the scoreboard as the book's Markdown."""
     print(scoreboard(), end="")
+
+
+@app.command()
+def table(
+    study_name: Annotated[str, typer.Argument(metavar="STUDY", help=f"One of {', '.join(STUDIES)}.")],
+    store: Annotated[Path | None, typer.Option(help="File of records; else those that come with the library.")] = None,
+) -> None:
+    """Print a study's records as the book's Markdown."""
+    chosen = study(study_name)
+    print(arms(chosen, (Store(store) if store else recorded(study_name)).latest()), end="")
 
 
 def main() -> None:

@@ -11,13 +11,10 @@ import torch
 from torch.nn import functional
 
 from vgg_lib import imagenette, machine
-from vgg_lib.embedded import COUNTS
 from vgg_lib.errors import InputError
+from vgg_lib.hardware import PHOTOGRAPHS
 from vgg_lib.networks import vgg
 from vgg_lib.presets import PRESETS, Preset
-
-#: Training images of each data set, nine tenths of which a run sees an epoch.
-_IMAGES = {"embedded": COUNTS["train"], "imagenette": 9469}
 
 
 def examine(root: Path | None = None) -> Iterator[tuple[str, str]]:
@@ -67,7 +64,8 @@ def _duration(preset: Preset, device: torch.device) -> str:
             torch.cuda.synchronize()
         net.zero_grad(set_to_none=True)
         times.append(time.perf_counter() - began)
-    seconds = min(times[1:]) / images * _IMAGES[preset.data] * 0.9 * preset.epochs
+    photographs, held_out = PHOTOGRAPHS[preset.data]
+    seconds = min(times[1:]) / images * (photographs - held_out) * preset.epochs
     for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= length:
             return f"{seconds / length:.1f} {unit}"

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vgg_lib.augmentation import rescale, rescaled_size
+from vgg_lib.decoded import DecodedPhotos
 from vgg_lib.errors import InputError
 from vgg_lib.geometry import layer_costs
 from vgg_lib.networks import VGG, specify
@@ -168,7 +169,7 @@ def _one_way(net: VGG, images: Tensor, protocol: Protocol) -> Tensor:
 @torch.inference_mode()
 def posteriors(
     nets: VGG | Sequence[VGG],
-    images: Tensor | PhotoFiles | Sequence[Tensor],
+    images: Tensor | PhotoFiles | DecodedPhotos | Sequence[Tensor],
     protocol: Protocol,
     *,
     progress: bool = False,
@@ -198,8 +199,9 @@ def posteriors(
     try:
         largest = max(protocol.scales)
         area = largest**2
-        if isinstance(images, Tensor):  # a list goes one by one
-            height, width = rescaled_size(images.shape[-2], images.shape[-1], largest)
+        size = images.shape[-2:] if isinstance(images, Tensor) else getattr(images, "size", None)
+        if size is not None:  # images of many sizes go one by one
+            height, width = rescaled_size(size[0], size[1], largest)
             area = height * width
         at_once = max(1, PIXELS_AT_ONCE // area)
         out: list[Tensor] = []
@@ -215,8 +217,10 @@ def posteriors(
             net.train(was)
 
 
-def _part(images: Tensor | PhotoFiles | Sequence[Tensor], start: int, count: int) -> Tensor | list[Tensor]:
-    if isinstance(images, PhotoFiles):
+def _part(
+    images: Tensor | PhotoFiles | DecodedPhotos | Sequence[Tensor], start: int, count: int
+) -> Tensor | list[Tensor]:
+    if isinstance(images, PhotoFiles | DecodedPhotos):
         return images[torch.arange(start, min(start + count, len(images)))]
     part = images[start : start + count]
     return part if isinstance(part, Tensor) else list(part)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,10 +19,9 @@ from PIL import Image
 from platformdirs import user_cache_path
 from torchvision.datasets import Imagenette
 
+from vgg_lib.decoded import DecodedPhotos, decoded_once
 from vgg_lib.errors import InputError, check_choice
-from vgg_lib.files import replacing
 from vgg_lib.photos import PhotoFiles, Photos, decode
-from vgg_lib.progress import bar
 
 #: What each archive unpacks to, by the name torchvision gives its size.
 FOLDERS = {"full": "imagenette2", "320px": "imagenette2-320", "160px": "imagenette2-160"}
@@ -104,8 +104,8 @@ def imagenette(
     """Imagenette's ``train`` (9,469 photographs) or ``val`` (3,925).
 
     With ``squash`` the photographs are resized to ``squash × squash`` pixels, aspect ratio not kept, and
-    come as one tensor, decoded once and mapped from the cache folder from then on. Without it each is
-    decoded when asked for, at its own size.
+    are decoded once and mapped from the cache folder from then on. Without it each is decoded when asked
+    for, at its own size.
 
     Raises :class:`InputError` when there is no data and no way to download it, when a class has no folder
     or no photograph, or when a file cannot be read: the file is named.
@@ -116,9 +116,11 @@ def imagenette(
     data = Imagenette(str(where), split=split, size=size)
     paths = [Path(path) for path, _ in data._samples]
     fingerprint = _fingerprint(paths)
-    images: torch.Tensor | PhotoFiles = PhotoFiles(paths)
+    stem = cache_folder() / f"imagenette-{split}-{fingerprint}"
+    images: PhotoFiles | DecodedPhotos = PhotoFiles(paths, stem)
     if squash is not None:
-        images = _decoded(paths, squash, cache_folder() / f"imagenette-{split}-{fingerprint}-{squash}.npy")
+        stem = stem.with_name(f"{stem.name}-{squash}")
+        images = decoded_once(stem, len(paths), lambda: _squashed(paths, squash))
     return Photos(
         images=images,
         labels=torch.tensor([label for _, label in data._samples]),
@@ -150,21 +152,14 @@ def _fingerprint(paths: Sequence[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _decoded(paths: Sequence[Path], side: int, cache: Path) -> torch.Tensor:
-    """All photographs squashed to ``side`` pixels, ``(N, 3, side, side)``, decoded once into ``cache``."""
-    shape = (len(paths), 3, side, side)
-    if not cache.exists():
-        with replacing(cache) as part:
-            array = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
-            with bar(len(paths), "decoding once", "photo", leave=False) as decoded:
-                for i, path in enumerate(paths):
-                    array[i] = _squashed(path, side)
-                    decoded.update()
-            array.flush()
-    # Copy-on-write: PyTorch wants memory that it could write to; nothing here does.
-    return torch.from_numpy(np.load(cache, mmap_mode="c"))
+def _squashed(paths: Sequence[Path], side: int) -> Iterator[torch.Tensor]:
+    """The photographs squashed to ``side`` pixels, ``(3, side, side)`` each."""
 
+    def one(path: Path) -> torch.Tensor:
+        image = Image.fromarray(decode(path).permute(1, 2, 0).numpy())
+        pixels = np.array(image.resize((side, side), Image.Resampling.BILINEAR))
+        return torch.from_numpy(pixels).permute(2, 0, 1)
 
-def _squashed(path: Path, side: int) -> np.ndarray:
-    image = Image.fromarray(decode(path).permute(1, 2, 0).numpy())
-    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
+    with ThreadPoolExecutor() as pool:  # decoding lets go of Python's lock
+        for start in range(0, len(paths), 256):  # a pool runs ahead of what is written
+            yield from pool.map(one, paths[start : start + 256])

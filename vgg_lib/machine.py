@@ -13,6 +13,7 @@ import torch
 import torchvision
 
 from vgg_lib._version import __version__
+from vgg_lib.parallel import processes
 
 
 def best_device() -> torch.device:
@@ -56,6 +57,7 @@ def processor() -> str:
 
 def describe(device: torch.device, precision: str = "auto") -> dict[str, Any]:
     """What a record says of the machine that made it."""
+    together = {"processes": processes()} if processes() > 1 else {}
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "processor": processor(),
@@ -65,7 +67,7 @@ def describe(device: torch.device, precision: str = "auto") -> dict[str, Any]:
         "torch": torch.__version__,
         "torchvision": torchvision.__version__,
         "vgg_lib": __version__,
-    }
+    } | together
 
 
 def peak_memory() -> float | None:

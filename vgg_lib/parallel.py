@@ -6,6 +6,7 @@ gradients: the step is that of the full batch. Without ``torchrun`` there is one
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,9 +36,13 @@ class Team:
     def share(self, batch_size: int) -> slice:
         """This process's part of a batch: parts follow each other and differ by one image at most.
 
+        Raises :class:`InputError` for a batch that leaves a process without an image.
+
         >>> [Team(torch.device("cpu"), rank, 3).share(50) for rank in range(3)]
         [slice(0, 16, None), slice(16, 33, None), slice(33, 50, None)]
         """
+        if batch_size < self.size:
+            raise InputError(f"a batch of {batch_size} is too small for {self.size} processes: start fewer")
         return slice(batch_size * self.rank // self.size, batch_size * (self.rank + 1) // self.size)
 
     def wrap(self, net: nn.Module) -> nn.Module:
@@ -77,42 +82,57 @@ class Team:
 
     @contextmanager
     def leader_first(self) -> Iterator[None]:
-        """Let the leading process through before the others: what it decodes and stores they find."""
+        """Let the leading process through before the others: what it decodes and stores they find.
+
+        What cannot be used on one host ends the training on all: an :class:`InputError` of one process is raised on
+        each, so that none waits for one that is gone. Inside, nothing may wait for another process.
+        """
         if self.size > 1 and not self.leads:
             dist.barrier()
+        own: InputError | None = None
         try:
             yield
+        except InputError as error:
+            own = error
         finally:
             if self.size > 1 and self.leads:
                 dist.barrier()
+        for told in [own, *self.all(own)]:
+            if told is not None:
+                raise told
 
 
 def leads() -> bool:
     """Whether this process is the one of a team that writes and reports, or alone."""
-    return os.environ.get("RANK", "0") == "0"
+    return processes() == 1 or os.environ.get("RANK", "0") == "0"
 
 
-@contextmanager
-def team(device: torch.device) -> Iterator[Team]:
+def processes() -> int:
+    """How many processes ``torchrun`` started, on all hosts."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def team(device: torch.device) -> Team:
     """The team that ``torchrun`` started, or this process alone on ``device``.
 
     Raises :class:`InputError` where there are fewer GPUs than processes on this host.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
-        yield Team(device)
-        return
+    if processes() == 1:
+        return Team(device)
     if device.type == "cuda":
         local, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
         if local >= gpus:
             raise InputError(f"process {local} of this host has no GPU: start torchrun with --nproc-per-node {gpus}")
         device = torch.device("cuda", local)
         torch.cuda.set_device(device)
-    started = not dist.is_initialized()
-    if started:
+    if not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    try:
-        yield Team(device, dist.get_rank(), size)
-    finally:
-        if started:
-            dist.destroy_process_group()
+        # Not after each training: a second group would look for the addresses of the first.
+        atexit.register(_leave)
+    return Team(device, dist.get_rank(), dist.get_world_size())
+
+
+def _leave() -> None:
+    """Let go of the other processes, as PyTorch asks for."""
+    if dist.is_initialized():
+        dist.destroy_process_group()

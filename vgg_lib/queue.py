@@ -11,13 +11,14 @@ import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import torch
 from filelock import FileLock, Timeout
@@ -26,7 +27,8 @@ from tqdm.auto import tqdm
 from vgg_lib import machine
 from vgg_lib.checkpoints import load_state
 from vgg_lib.errors import InputError
-from vgg_lib.geometry import macs
+from vgg_lib.hardware import training_macs
+from vgg_lib.parallel import processes
 from vgg_lib.progress import bar
 from vgg_lib.recording import failed, record
 from vgg_lib.runs import Record, Run, Store
@@ -37,8 +39,8 @@ from vgg_lib.weights import load_net, save_net
 #: So often may a run's process die (killed, out of memory) before the run is recorded as failed.
 DEATHS = 3
 
-#: Seconds until a run that another queue trains is asked for again.
-ASK_AGAIN = 5.0
+#: Seconds after which a queue with a free worker looks again for what other queues have done or given up.
+LOOK_AGAIN = 5.0
 
 #: A worker starts from nothing: a forked one would inherit threads' locks.
 _SPAWN = get_context("spawn")
@@ -50,6 +52,10 @@ _ALL = "{desc}: {percentage:3.0f}%|{bar}| {postfix} [{elapsed}<{remaining}]"
 def _interval() -> float:
     """Seconds between two drawings of a line: a log file wants fewer than a terminal."""
     return 0.2 if sys.stderr.isatty() else 60.0
+
+
+class Abandoned(BaseException):
+    """The queue that wanted a run is gone: no fault of the run's, so no ``except Exception`` may take it for one."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +73,13 @@ class Workshop:
         return self.folder / f"{key}.safetensors"
 
     def lock(self, run: Run) -> FileLock:
-        """Held by the process that trains the run."""
+        """Held by the process that trains the run; taking it raises ``Timeout`` while another one holds it."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.folder / f"{run.key}.lock", blocking=False)
+        return FileLock(self.folder / f"{run.key}.lock", timeout=0)
 
     def is_being_trained(self, run: Run) -> bool:
-        """Whether some process of this machine trains the run now."""
-        if not self.folder.is_dir():
+        """Whether some process of this machine trains the run now. Writes nothing where none ever did."""
+        if not (self.folder / f"{run.key}.lock").exists():
             return False
         try:
             with self.lock(run):
@@ -81,12 +87,18 @@ class Workshop:
         except Timeout:
             return True
 
+    def sweep(self, run: Run) -> None:
+        """Remove what killed processes had begun to write of a run. For the one that holds its lock."""
+        for part in self.folder.glob(f".{run.key}.*.part"):
+            part.unlink(missing_ok=True)
+
 
 def cost(run: Run) -> float:
-    """Multiply-adds of a training's forward passes, in units of 10¹²: what its time grows with."""
-    p = run.preset
-    images = {"embedded": 2000, "imagenette": 9469}[p.data]
-    return macs(run.network, image_size=p.crop, num_classes=10, width=p.width) * images * p.epochs / 1e12
+    """Multiply-adds of a training in units of 10¹²: what its time grows with; 0 for a net that cannot be built."""
+    try:
+        return training_macs(run) / 1e12
+    except InputError:  # the run's own process will find out, and record why
+        return 0.0
 
 
 def perform(run: Run, workshop: Workshop, *, root: Path | None = None, watch: Watch | None = None) -> Record:
@@ -95,6 +107,7 @@ def perform(run: Run, workshop: Workshop, *, root: Path | None = None, watch: Wa
     Raises :class:`InputError` for what is not the run's fault: photographs that cannot be read, a full disk.
     """
     checkpoint = workshop.checkpoint(run)
+    workshop.sweep(run)
     try:
         load_state(checkpoint)
     except InputError:
@@ -111,12 +124,23 @@ def perform(run: Run, workshop: Workshop, *, root: Path | None = None, watch: Wa
     return made
 
 
+def read_photographs(runs: Iterable[Run], root: Path | None = None) -> None:
+    """See that the photographs of runs are there, and decode them once, before several workers want them."""
+    wanted = {}
+    for run in runs:
+        for split in ("train", "val") if run.test_set == "validation" else ("train",):
+            wanted[run.preset.data, run.preset.size, run.preset.squash, split] = run.preset
+    for (*_, split), preset in wanted.items():
+        photographs(preset, split, root)
+
+
 def finish(made: Record, workshop: Workshop, store: Store) -> None:
-    """Put a record into the store, unless the run is there already, and remove the checkpoint that led to it."""
+    """Put a record into the store, unless the run is there already, and remove the checkpoint that led to a result."""
     before = store.find(made.run)
     if before is None or before.outcome == "failed":
         store.add(made)
-    workshop.checkpoint(made.run).unlink(missing_ok=True)
+    if made.outcome != "failed":
+        workshop.checkpoint(made.run).unlink(missing_ok=True)
 
 
 def _work(
@@ -127,33 +151,44 @@ def _work(
     torch.set_num_threads(threads)
     try:
         with workshop.lock(run):
-            known = store.find(run)
-            retry = known is not None and known.outcome == "failed" and again
-            if known is not None and not retry and workshop.weights(run.key).exists():
-                queue.send("done")
-                return
-            made = perform(run, workshop, root=root, watch=_telling(queue))
+            known = store.find(run)  # since the queue looked, another one may have done it
+            if known is not None:
+                needed = again if known.outcome == "failed" else not workshop.weights(run.key).exists()
+                if not needed:
+                    queue.send("done")
+                    return
+            made = perform(run, workshop, root=root, watch=telling(queue.send))
             finish(made, workshop, store)
         queue.send("failed" if made.outcome == "failed" else "done")
     except Timeout:
         queue.send("elsewhere")
     except InputError as error:
         queue.send(InputError(str(error)))
-    except BrokenPipeError:  # the queue was killed: the checkpoint waits for the next one
+    except (Abandoned, BrokenPipeError):  # the queue was killed: the checkpoint waits for the next one
         sys.exit(1)
 
 
-def _telling(queue: Connection) -> Watch:
+def telling(send: Callable[[tuple[int, int, float]], None]) -> Watch:
     """Tell the queue of a step, twice a second at most."""
     last = 0.0
 
     def tell(done: int, total: int, loss: float) -> None:
         nonlocal last
         if time.monotonic() - last > 0.5:
-            queue.send((done, total, loss))
+            try:
+                send((done, total, loss))
+            except BrokenPipeError as error:
+                raise Abandoned from error
             last = time.monotonic()
 
     return tell
+
+
+class Job(Protocol):
+    """A run that is being trained, and the share of its steps that is done."""
+
+    run: Run
+    share: float
 
 
 @dataclass
@@ -180,7 +215,7 @@ class _Job:
                 self.share = done / total
                 self.line.set_postfix(loss=f"{loss:.3f}", refresh=False)
                 self.line.update(done - self.line.n)
-        except EOFError:
+        except (EOFError, OSError):  # nothing more, or half a word
             self.answer = "died"
 
     def end(self) -> None:
@@ -214,7 +249,7 @@ class Queue:
 
     With 0 ``workers`` there is one for each core, or a single one for a GPU: two trainings of one thread are at
     least as fast as one of two, and suffer less from whatever else is running. ``again`` trains failed runs again.
-    Raises :class:`InputError` for a negative number of workers or seeds.
+    Raises :class:`InputError` for fewer than 0 workers or 1 seed.
     """
 
     study: Study
@@ -226,14 +261,14 @@ class Queue:
     again: bool = False
 
     def __post_init__(self) -> None:
-        for name, number in (("workers", self.workers), ("seeds", self.seeds)):
-            if number is not None and number < 0:
-                raise InputError(f"{name} is {number}: choose 1 or more")
+        if self.workers < 0:
+            raise InputError(f"workers is {self.workers}: choose 1 or more, or 0 for one a core")
+        if self.seeds is not None and self.seeds < 1:
+            raise InputError(f"seeds is {self.seeds}: choose 1 or more")
         self.workers = self.workers or (1 if torch.cuda.is_available() else machine.cores())
         self.threads = max(1, machine.cores() // self.workers)
         self._deaths: Counter[str] = Counter()
         self._failed_here: set[str] = set()
-        self._elsewhere: dict[str, float] = {}  # runs that another queue trains: until when not to ask again
         self._shown = False
 
     def named(self, known: Known) -> list[Run]:
@@ -249,13 +284,16 @@ class Queue:
             if self._is_done(run.key, known):
                 continue
             source = sources.get(run.warm_start or "")
-            if source and not self.workshop.weights(source.key).exists() and not _failed(source.key, known):
+            if source and not self.workshop.weights(source.key).exists() and not self._given_up(source.key, known):
                 run = source
             missing.append(run)
         return list(dict.fromkeys(missing))
 
     def _is_done(self, key: str, known: Known) -> bool:
         return key in known and not (_failed(key, known) and self.again and key not in self._failed_here)
+
+    def _given_up(self, key: str, known: Known) -> bool:
+        return self._is_done(key, known) and (_failed(key, known) or key in self._failed_here)
 
     def status(self) -> Status:
         """Where the study stands; the hours left follow from the pace of what is done."""
@@ -281,30 +319,44 @@ class Queue:
     def __call__(self) -> None:
         """Train until nothing is missing.
 
-        Raises :class:`InputError` for what would stop every run: no photographs, a full disk.
+        Raises :class:`InputError` for what would stop every run: no photographs, a full disk, several processes that
+        ``torchrun`` started.
         """
+        self._open()
         known = self.store.latest()
-        for preset in dict.fromkeys(run.preset for run in self.missing(known)):
-            photographs(preset, "train", self.root)  # decoded once, before several workers want them
+        read_photographs(self.missing(known), self.root)
         jobs: dict[Connection, _Job] = {}
-        with bar(1, self.study.name, "run", bar_format=_ALL, position=0, mininterval=_interval()) as everything:
+        with self._line() as everything:
             try:
                 while missing := self.missing(known):
+                    named = self.named(known)
                     self._start(missing, jobs)
-                    self._show(everything, self.named(known), missing, jobs)
+                    self._show(everything, named, missing, jobs.values())
+                    looked = time.monotonic()
                     while not self._listen(jobs):
-                        self._show(everything, self.named(known), missing, jobs)
+                        self._show(everything, named, missing, jobs.values())
+                        if len(jobs) < self.workers and time.monotonic() > looked + LOOK_AGAIN:
+                            break
                     known = self.store.latest()
-                self._show(everything, self.named(known), [], jobs)
+                self._show(everything, self.named(known), [])
             finally:
                 for job in jobs.values():
                     job.end()
 
+    def _open(self) -> None:
+        """See that this is the only process that works here as this queue, and that it can."""
+        if processes() > 1:
+            raise InputError(f"torchrun started {processes()} queues as one: start it alone, with --workers")
+        try:
+            self.workshop.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{self.workshop.folder} cannot be worked in ({error}): make it a folder") from error
+
     def _start(self, missing: list[Run], jobs: dict[Connection, _Job]) -> None:
-        """Give each free worker the next run that nobody is known to train."""
-        now = time.monotonic()
-        taken = {job.run.key for job in jobs.values()} | {k for k, until in self._elsewhere.items() if until > now}
-        for run in [run for run in missing if run.key not in taken][: self.workers - len(jobs)]:
+        """Give each free worker the next run that nobody trains."""
+        taken = {job.run.key for job in jobs.values()}
+        free = (run for run in missing if run.key not in taken and not self.workshop.is_being_trained(run))
+        for run in itertools.islice(free, self.workers - len(jobs)):
             ours, theirs = _SPAWN.Pipe(duplex=False)
             args = (run, self.workshop, self.store, self.root, self.again, self.threads, theirs)
             process = _SPAWN.Process(target=_work, args=args, name=run.key, daemon=True)
@@ -316,10 +368,10 @@ class Queue:
             jobs[ours] = _Job(run, process, line)
 
     def _listen(self, jobs: dict[Connection, _Job]) -> bool:
-        """Wait a second for what the workers say, and let those go that are done. Whether there is something new."""
+        """Wait a second for what the workers say, and let those go that are done. Whether one was."""
         if not jobs:  # all that is missing is trained by other queues
             time.sleep(1)
-        ended = len(jobs) < self.workers and bool(self._elsewhere)
+        ended = False
         for child in connection.wait(list(jobs), timeout=1) if jobs else []:
             assert isinstance(child, Connection)
             job = jobs[child]
@@ -327,33 +379,34 @@ class Queue:
             if job.answer is None:
                 continue
             del jobs[child]
+            child.close()
             job.end()
             if isinstance(job.answer, InputError):
                 raise job.answer
-            if job.answer == "elsewhere":
-                self._elsewhere[job.run.key] = time.monotonic() + ASK_AGAIN
             if job.answer == "died":
                 self._died(job.run, job.process.exitcode)
             if job.answer == "failed":
                 self._failed_here.add(job.run.key)
             ended = True
-        return ended or not jobs
+        return ended
 
     def _died(self, run: Run, code: int | None) -> None:
         """A worker's process ended without a word: its run goes on from its checkpoint, but not for ever."""
         self._deaths[run.key] += 1
-        if self._deaths[run.key] == DEATHS:
+        if self._deaths[run.key] >= DEATHS:
             with suppress(Timeout), self.workshop.lock(run):
                 reason = f"its process ended {DEATHS} times, last with exit code {code} (out of memory?)"
                 finish(failed(run, reason), self.workshop, self.store)
             self._failed_here.add(run.key)
 
-    def _show(
-        self, everything: tqdm[NoReturn], named: list[Run], missing: list[Run], jobs: dict[Connection, _Job]
-    ) -> None:
-        """The line for all runs: its unit is work, so that the time left counts a long run as long."""
-        shares = {job.run.key: job.share for job in jobs.values()}
+    def _line(self) -> tqdm[NoReturn]:
+        """The line for all runs."""
+        return bar(1, self.study.name, "run", bar_format=_ALL, position=0, mininterval=_interval())
+
+    def _show(self, everything: tqdm[NoReturn], named: list[Run], missing: list[Run], jobs: Iterable[Job] = ()) -> None:
+        """Draw the line for all runs: its unit is work, so that the time left counts a long run as long."""
         everything.total = sum(map(cost, named))
+        shares = {job.run.key: job.share for job in jobs}
         done = everything.total - sum(cost(run) * (1 - shares.get(run.key, 0)) for run in missing)
         if not self._shown:
             everything.initial = everything.n = done

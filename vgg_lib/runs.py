@@ -22,7 +22,7 @@ from vgg_lib.errors import InputError, check_choice
 from vgg_lib.evaluation import Protocol
 from vgg_lib.initialisation import Initialisation
 from vgg_lib.networks import NETWORKS
-from vgg_lib.presets import Preset, Scale, middle, preset
+from vgg_lib.presets import PRESETS, Preset, Scale, middle, preset
 
 #: Counts up when the meaning of a record changes; records of other rules are not mixed.
 RULES = 1
@@ -81,8 +81,15 @@ class Run:
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
     def __str__(self) -> str:
+        """Such as ``D + batch norm, laptop, S=73, he, seed 0, epochs 80``: what differs from the preset is told."""
         norm = " + batch norm" if self.batch_norm else ""
-        return f"{self.network}{norm}, {self.preset.name}, S={self.scale}, {self.initialisation.kind}, seed {self.seed}"
+        warm = " from A" if self.warm_start else ""
+        told = f"{self.network}{norm}{warm}, {self.preset.name}, S={self.scale}, {self.initialisation.kind}"
+        usual = PRESETS.get(self.preset.name, self.preset)
+        names = [f.name for f in dataclasses.fields(Preset)]
+        values = {name: getattr(self.preset, name) for name in names}
+        changed = [f"{name} {value}" for name, value in values.items() if value != getattr(usual, name)]
+        return ", ".join([told, f"seed {self.seed}", *changed])
 
 
 def make_run(network: str, preset_name: str | Preset = "laptop", **choices: Any) -> Run:

@@ -61,10 +61,14 @@ def pilot(known: Known, seeds: int) -> Iterator[Run]:
     recipes = [(network, norm) for norm in (False, True) for network in ("A", "D")]
     for network, norm in recipes:
         yield from (make_run(network, batch_norm=norm, learning_rate=rate) for rate in RATES)
-    longest: dict[tuple[str, bool], Run] = {}
+    settled: dict[tuple[str, bool], Run | None] = {}  # the longest run of a recipe; None where it cannot be trained
     for network, norm in recipes:
-        first = best([make_run(network, batch_norm=norm, learning_rate=rate) for rate in RATES], known)
+        at_rates = [make_run(network, batch_norm=norm, learning_rate=rate) for rate in RATES]
+        if not all(run.key in known for run in at_rates):
+            continue
+        first = best(at_rates, known)
         if first is None:
+            settled[network, norm] = None
             continue
 
         def at(epochs: int, like_first: Run = first) -> list[Run]:
@@ -77,18 +81,17 @@ def pilot(known: Known, seeds: int) -> Iterator[Run]:
         if abs(error(at(80)[0], known) - error(first, known)) >= CONVERGED_WITHIN:
             yield from at(160)
             budget = 160
-        if best(at(budget)[:1], known):
-            longest[network, norm] = at(budget)[0]
+        if all(run.key in known for run in at(budget)):
+            settled[network, norm] = best(at(budget)[:1], known)
     for network in ("A", "D"):
         for rate in RATES_AT_PAPER_SCALE:
             start = Initialisation("glorot")
             yield make_run(network, input_scale="paper", initialisation=start, learning_rate=rate)
     for model, others in (("A", ("B", "B-5x5")), ("D", ("C", "E"))):
-        if all((model, norm) in longest for norm in (False, True)):
-            chosen = best([longest[model, norm] for norm in (False, True)], known)
-            assert chosen is not None
-            yield from (like(chosen, network) for network in others)
-    if (source := longest.get(("A", False))) and (model_d := longest.get(("D", False))):
+        if all((model, norm) in settled for norm in (False, True)):
+            chosen = best([run for norm in (False, True) if (run := settled[model, norm])], known)
+            yield from (like(chosen, network) for network in others if chosen)
+    if (source := settled.get(("A", False))) and (model_d := settled.get(("D", False))):
         yield like(model_d, "D", warm_start=source.key)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from statistics import fmean
 
 import pandas as pd
 
-from vgg_lib.runs import Evaluation, Record
+from vgg_lib.runs import Evaluation, Record, Run
 from vgg_lib.statistics import wilson
+from vgg_lib.studies import Known, Study
 
 
 def about(record: Record) -> pd.DataFrame:
@@ -50,3 +53,44 @@ def by_class(evaluation: Evaluation, classes: Sequence[str]) -> pd.DataFrame:
         index=list(classes),
     )
     return table.sort_values("recognised (%)").round(1)
+
+
+def arms(study: Study, known: Known) -> str:
+    """A study's runs and records as a Markdown table: a row for each recipe, its seeds together; what is missing below.
+
+    Errors are top-1 in percent where each run is tested, a diverged run counting as chance; their spread is the
+    difference of the seeds' largest and smallest. ``book/pilot_table.md`` is this text.
+    """
+    by_recipe: dict[Run, list[Run]] = {}
+    for run in study.runs(known):
+        by_recipe.setdefault(dataclasses.replace(run, seed=0), []).append(run)
+    lines = [
+        "| net | norm | input | start | rate | epochs | seeds | error (%) | spread | last loss | minutes a run |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    missing = []
+    for recipe, runs in by_recipe.items():
+        found = [known[run.key] for run in runs if run.key in known and known[run.key].outcome != "failed"]
+        missing += [run for run in runs if run.key not in known]
+        p = recipe.preset
+        start = "weights of A" if recipe.warm_start else recipe.initialisation.kind
+        told = [recipe.network, "batch" if recipe.batch_norm else "none", p.input_scale, start, f"{p.learning_rate:g}"]
+        lines.append("| " + " | ".join([*told, str(p.epochs), f"{len(found)} of {len(runs)}", *_outcome(found)]) + " |")
+    failures = [record for record in known.values() if record.outcome == "failed"]
+    lines += ["", *(f"- failed: {record.run} ({record.reason})" for record in failures)]
+    lines.append(f"{len(missing)} of the {sum(map(len, by_recipe.values()))} runs named so far are still to be done.")
+    return "\n".join(lines) + "\n"
+
+
+def _outcome(found: Sequence[Record]) -> list[str]:
+    """Error, spread, last loss and minutes of an arm's records, as text; dashes where there are none."""
+    if not found:
+        return ["–"] * 4
+    errors = [record.error for record in found]
+    losses = [record.losses[-1] for record in found if record.outcome == "finished"]
+    return [
+        f"{fmean(errors):.1f}" + " (diverged)" * any(record.outcome == "diverged" for record in found),
+        f"{max(errors) - min(errors):.1f}" if len(found) > 1 else "–",
+        f"{fmean(loss for loss in losses if loss is not None):.2f}" if losses else "–",
+        f"{fmean(record.seconds for record in found) / 60:.0f}",
+    ]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from vgg_lib import machine, seeds
@@ -151,9 +151,11 @@ def train(
     """
     if max_steps is not None and max_steps < 1:
         raise InputError(f"max_steps is {max_steps}: choose 1 or more, or None to train to the end")
-    with team(device or machine.best_device()) as together, _repeatable(together.device):
+    together = team(device or machine.best_device())
+    with _repeatable(together.device):
         with together.leader_first():
             training = _Training.prepare(run, together, root, start_from)
+        training.join()
         if checkpoint is not None:
             training.resume(checkpoint)
         total = min(training.total, max_steps or training.total)
@@ -202,8 +204,7 @@ class _Training:
         preset = run.preset
         photos = photos_to_train(run, root)
         statistics = photos.statistics()
-        if isinstance(run.scale, int) and isinstance(photos.images, Tensor):
-            photos = photos.rescaled(run.scale)  # once, instead of once an epoch
+        photos = photos.prepared(run.scale)  # once, instead of once an epoch
         net = build(run, len(photos.classes), start_from)
         net.preprocessing = statistics.preprocessing(preset.input_scale)
         net.to(together.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -231,6 +232,11 @@ class _Training:
         self.dtype = machine.autocast_dtype(self.together.device, self.run.preset.precision)
         # float16 underflows where bfloat16 does not; disabled, the scaler does nothing.
         self.scaler = torch.amp.GradScaler(self.together.device.type, enabled=self.dtype == torch.float16)
+        self.mine = self.together.share(self.batch_size)
+        self.model: nn.Module = self.net
+
+    def join(self) -> None:
+        """Train together with the other processes from now on: each of them comes here."""
         self.model = self.together.wrap(self.net)
 
     def to_the_end(self, total: int, report: Callable[[int, float], None]) -> Trained:
@@ -246,11 +252,11 @@ class _Training:
                 report(len(trained.steps), trained.steps[-1])
                 if not self._goes_on(total):
                     break
-                if now - kept > KEEP_EVERY and self.place < self.per_epoch:
+                if self.place < self.per_epoch and self.together.told(now - kept > KEEP_EVERY):
                     self.keep()
                     kept = now
             if self.place == self.per_epoch:
-                self.schedule.epoch(_error(self.net, self.watched, self.run.protocol) if self.watched else None)
+                self.schedule.epoch(self._held_out_error())
                 self.epoch, self.place = self.epoch + 1, 0
             self.keep()
         if not math.isfinite(trained.steps[-1]):
@@ -265,6 +271,13 @@ class _Training:
         trained.losses = [round(sum(losses) / len(losses), 5) for losses in epochs]
         return trained
 
+    def _held_out_error(self) -> float | None:
+        """What the plateau schedule watches, in percent: one process looks, so that all divide their rates alike."""
+        if self.watched is None:
+            return None
+        leads = self.together.leads
+        return self.together.told(_error(self.net, self.watched, self.run.protocol) if leads else None)
+
     def _goes_on(self, total: int) -> bool:
         steps = self.trained.steps
         return len(steps) < total and (not steps or math.isfinite(steps[-1]))
@@ -277,16 +290,17 @@ class _Training:
         preset, photos = self.run.preset, self.photos
         random = seeds.generator(self.run.seed, f"epoch {self.epoch}")
         order = torch.randperm(len(photos), generator=random)[: self.per_epoch * self.batch_size]
-        mine = self.together.share(self.batch_size)
         self.net.train()
+        resampled_in = machine.autocast_dtype(torch.device("cpu"), preset.precision)  # the processor makes the crops
         for place, indices in enumerate(order.view(-1, self.batch_size), start=-self.place):
             if place < 0:
                 draw_crops([(preset.crop, preset.crop)] * self.batch_size, self.run.scale, preset.crop, random)
                 if self.colour is not None:
                     self.colour.draw(self.batch_size, random)
                 continue
-            batch = training_batch(photos.images[indices], self.run.scale, preset.crop, random, self.colour)
-            yield batch[mine], photos.labels[indices][mine]
+            some = photos.batch(indices)
+            batch = training_batch(some, self.run.scale, preset.crop, random, self.colour, resampled_in)
+            yield batch[self.mine], photos.labels[indices][self.mine]
 
     def step(self, batch: Tensor, labels: Tensor) -> float:
         """One step of gradient descent on crops ``(N, 3, crop, crop)``, 0..255; returns the batch's loss before it."""
@@ -317,7 +331,9 @@ class _Training:
     def resume(self, checkpoint: Path) -> None:
         """Go on from a checkpoint, where there is one, and keep the state there from now on."""
         self.checkpoint = checkpoint
-        state = self.together.told(load_state(checkpoint) if self.together.leads else None)
+        with self.together.leader_first():
+            state = load_state(checkpoint) if self.together.leads else None
+        state = self.together.told(state)
         if state is None:
             return
         if state["run"] != self.run.key:

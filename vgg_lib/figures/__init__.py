@@ -16,6 +16,7 @@ from vgg_lib.figures.networks import (
     soft_max_trap,
     table_one,
 )
+from vgg_lib.figures.scaling import data_parallel, speed_ups, throughput
 from vgg_lib.figures.style import COLOURS, use_style
 from vgg_lib.figures.testing import (
     cell_answers,
@@ -44,6 +45,7 @@ __all__ = [
     "confusion",
     "cost_shares",
     "costs_by_layer",
+    "data_parallel",
     "epoch_losses",
     "error_against_cost",
     "errors_over_scales",
@@ -58,8 +60,10 @@ __all__ = [
     "pyramids",
     "score_maps",
     "soft_max_trap",
+    "speed_ups",
     "stage_costs",
     "table_one",
+    "throughput",
     "turning_point",
     "use_style",
     "window_contexts",

@@ -1,0 +1,80 @@
+"""The built book behind a server that compresses as a real one does, and a browser to read it with."""
+
+import functools
+import gzip
+import os
+import shutil
+import threading
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+HTML = Path(os.environ.get("BOOK_HTML", Path(__file__).parents[2] / "book" / "_build" / "html"))
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+MACOS = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+HOW_TO_GET_ONE = """no Chromium or Chrome found. Get one, and run this again:
+  Debian, Ubuntu     apt-get install chromium
+  anywhere else      .venv/bin/playwright install chromium
+  one that you have  BOOK_BROWSER=/path/to/it make test-browser"""
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Static files; text is compressed; what does not exist is answered with the book's own 404 page, as hosts do."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        path, status = Path(self.translate_path(self.path)), HTTPStatus.OK
+        if path.is_dir():
+            path /= "index.html"
+        if not path.is_file():
+            path, status = HTML / "404.html", HTTPStatus.NOT_FOUND
+        kind, body = self.guess_type(path), path.read_bytes()
+        self.send_response(status)
+        if kind.startswith("text/") or kind.endswith(("javascript", "json", "xml")):
+            body = gzip.compress(body, 6)
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")  # every page is weighed as by somebody who comes there first
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def site():
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=HTML)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def find_browser(own: Path) -> str:
+    """One that is named, or that the system has, or that Playwright has put in a folder of its own."""
+    if named := os.environ.get("BOOK_BROWSER"):
+        return named
+    found = [shutil.which(name) for name in BROWSERS] + [str(path) for path in (own, MACOS) if path.exists()]
+    return next(filter(None, found), None) or pytest.fail(HOW_TO_GET_ONE, pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        path = find_browser(Path(playwright.chromium.executable_path))
+        browser = playwright.chromium.launch(executable_path=path)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, site):
+    """A page of its own for a test, at the site's root."""
+    context = browser.new_context(base_url=site, viewport={"width": 1280, "height": 900})
+    yield context.new_page()
+    context.close()

@@ -1,0 +1,284 @@
+"""The explorers in a real browser, opened from disk: their formulas are the library's, and they can all be worked."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from vgg_lib import explore, geometry
+from vgg_lib.networks import NETWORKS
+from vgg_lib.statistics import paired_difference
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+KINDS = ("receptive-field", "network", "evidence")
+STATIC = (Path(__file__).parents[2] / "book" / "_static" / "explore").as_uri()
+
+
+FIGURE = """<figure class="explorer" data-explorer="{kind}" {attributes}>
+<img src="{static}/{kind}.png" width="800" height="400" alt="The still picture.">
+<figcaption>Look.</figcaption>
+</figure>"""
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Explorers</title>
+<link rel="stylesheet" href="{static}/explore.css"><script defer src="{static}/explore.js"></script>
+<body><main><h1>Explorers</h1>{figures}<p>What comes after.</p></main></body>
+</html>"""
+
+#: Where the text after the figures begins, with the explorer in its place and with the picture that it took it from.
+PLACES = """() => {
+  const after = document.querySelector("main > p"), figure = document.querySelector("figure");
+  const places = [after.getBoundingClientRect().top];
+  const still = Object.assign(document.createElement("img"), { src: "STATIC/network.png", width: 800, height: 560 });
+  figure.querySelector(".explorer-body").replaceWith(still);
+  delete figure.dataset.ready;
+  return [...places, after.getBoundingClientRect().top];
+}""".replace("STATIC", STATIC)
+
+
+def html(*kinds: str, attributes: str = "") -> str:
+    """A bare page with explorers as an author writes them."""
+    figures = "".join(FIGURE.format(kind=kind, static=STATIC, attributes=attributes) for kind in kinds)
+    return PAGE.format(static=STATIC, figures=figures)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        try:
+            launched = playwright.chromium.launch(executable_path=CHROMIUM)
+        except sync_api.Error:
+            pytest.skip("needs Chromium: the system's, or `playwright install chromium`")
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def visit(browser, tmp_path):
+    """Opens a page with explorers; fails the test if the browser had anything to complain of."""
+    contexts, complaints = [], []
+
+    def visit(*kinds, attributes="", wait=True, **settings):
+        (tmp_path / "page.html").write_text(html(*kinds, attributes=attributes), encoding="utf-8")
+        context = browser.new_context(**settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(request.url))
+        page.on("request", lambda r: complaints.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
+        page.goto((tmp_path / "page.html").as_uri())
+        if wait:
+            for kind in kinds:
+                page.wait_for_selector(f"figure[data-explorer={kind}][data-ready] form")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_costs_are_those_of_the_library(visit, name):
+    page = visit("network")
+    for width in (1, 1 / 2, 1 / 4, 1 / 8, 0.3):
+        for size in (32, 64, 100, 224, 288):
+            for classes, norm in ((10, True), (1000, False)):
+                counted = page.evaluate(
+                    "([name, options]) => explore.networkCosts(name, options)",
+                    [name, {"width": width, "size": size, "classes": classes, "norm": norm}],
+                )
+                expected = geometry.layer_costs(
+                    name, width=width, image_size=size, num_classes=classes, batch_norm=norm
+                )
+                columns = ("layer", "channels", "side", "parameters", "macs", "activations", "field")
+                assert [tuple(row[column] for column in columns) for row in counted] == [
+                    (c.layer, c.channels, c.size, c.parameters, c.macs, c.activations, c.receptive_field)
+                    for c in expected
+                ]
+
+
+def test_intervals_are_those_of_the_library(visit):
+    page = visit("evidence")
+    for errors in ([20.1, 20.9], [19.0, 21.5, 20.0, 18.7, 19.9], [float(i % 7) for i in range(30)]):
+        assert page.evaluate("(errors) => explore.interval(errors)", errors) == pytest.approx(
+            paired_difference(errors), abs=1e-3
+        )
+
+
+@pytest.mark.parametrize("place", (32, 13))
+def test_views_are_drawn_where_the_library_puts_them(visit, place):
+    page = visit("receptive-field", reduced_motion="reduce")
+    for axis in "xy":
+        page.locator(f"input[name={axis}]").fill(str(place))
+    for name, layers in explore.stacks().items():
+        page.locator("select[name=stack]").select_option(name)
+        boxes = page.eval_on_selector_all(
+            "svg .over", "nodes => nodes.map((n) => ['x', 'y', 'width', 'height'].map((p) => parseFloat(n.style[p])))"
+        )
+        expected = []
+        for end in range(1, len(layers) + 1):
+            start, stop = explore._view(layers[:end], place).span
+            expected.append([start, start, stop - start, stop - start])
+        assert boxes == expected, name
+
+
+def test_a_stack_grows_and_is_compared_with_one_filter(visit):
+    page = visit("receptive-field", attributes='data-stack="two 3×3"')
+    says = page.locator("output")
+    assert "5×5" in says.inner_text() and "39\u00a0% more" in says.inner_text()
+    page.get_by_role("button", name="+ 3×3").click()
+    assert "7×7" in says.inner_text() and "27 C²" in says.inner_text() and "81\u00a0% more" in says.inner_text()
+    assert page.locator("select[name=stack]").input_value() == "three 3×3"
+    page.get_by_role("button", name="+ 2×2 pool").click()
+    assert page.locator("select[name=stack]").input_value() == ""
+    assert page.locator("tbody tr").count() == 4
+    for _ in range(4):
+        page.get_by_role("button", name="Remove last").click()
+    assert "No layer yet" in says.inner_text()
+    assert page.get_by_role("button", name="Remove last").is_disabled()
+    for _ in range(10):
+        page.get_by_role("button", name="+ 7×7").click()
+    assert page.get_by_role("button", name="+ 7×7").is_disabled()
+
+
+def test_the_place_moves_by_key_and_by_pointer(visit):
+    page = visit("receptive-field")
+    picture = page.get_by_role("application")
+    picture.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowUp", "Shift+ArrowDown"):
+        page.keyboard.press(key)
+    assert [page.locator(f"input[name={axis}]").input_value() for axis in "xy"] == ["34", "39"]
+    box = picture.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.26, box["y"] + box["height"] * 0.51)
+    page.mouse.down()
+    page.mouse.up()
+    assert [page.locator(f"input[name={axis}]").input_value() for axis in "xy"] == ["16", "32"]
+
+
+def test_a_network_can_be_chosen_and_measured(visit):
+    page = visit("network", attributes='data-network="E" data-measure="macs"')
+    layers, totals = page.locator(".layers"), page.locator(".totals")
+    assert page.locator("select[name=network]").input_value() == "E"
+    assert "Multiply-adds of each layer" in layers.inner_text() and "144\u00a0M" in totals.inner_text()
+    page.locator("select[name=network]").select_option("A")
+    page.get_by_label("Parameters").check()
+    assert layers.locator("tbody tr").count() == len(NETWORKS["A"].layers()) + 3
+    full = totals.inner_text()
+    page.locator("input[name=size]").fill("32")
+    page.locator("select[name=width]").select_option("0.25")
+    page.locator("select[name=classes]").select_option("10")
+    page.get_by_label("after each convolution").check()
+    count = geometry.parameters("A", image_size=32, width=1 / 4, num_classes=10, batch_norm=True)
+    assert totals.inner_text() != full
+    assert totals.locator("td").first.get_attribute("title") == f"{count:,}"
+
+
+def test_the_slider_answers_to_the_keyboard(visit):
+    page = visit("network")
+    page.locator("input[name=size]").focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("label b").inner_text() == "216"
+    assert "216²" in page.locator(".layers").inner_text()
+
+
+def test_evidence_can_be_chosen_and_each_dot_read_by_keyboard(visit):
+    page = visit("evidence", attributes='data-study="testing" data-protocol="all"')
+    dots, tip = page.locator(".dot"), page.locator(".tip")
+    assert dots.count() == len(next(iter(explore.recorded("testing"))).evaluations)
+    page.locator(".dot[tabindex='0']").focus()
+    assert tip.is_visible() and "seed 0" in tip.inner_text()
+    before = tip.inner_text()
+    page.keyboard.press("ArrowDown")
+    assert tip.is_visible() and tip.inner_text() != before
+    page.keyboard.press("End")
+    assert dots.last.evaluate("dot => dot === document.activeElement")
+    assert page.locator(".dot[tabindex='0']").count() == 1
+    page.keyboard.press("Escape")
+    assert tip.is_hidden()
+    assert "0.1 points" in page.locator("output").inner_text()
+    page.locator("select[name=protocol]").select_option("own")
+    assert dots.count() == 1
+    page.locator("input[value=A]").uncheck()
+    assert dots.count() == 0 and "No record fits" in page.locator("output").inner_text()
+
+
+#: Two recipes of five seeds each, one with a run that diverged, and a run that failed; shaped as data.js has them.
+MORE = """() => {
+  const { evidence } = explore.data;
+  ['D', 'E'].forEach((network) => {
+    const like = evidence.recipes.find((recipe) => recipe.own === 0);
+    const recipe = evidence.recipes.push({ ...like, network, text: network }) - 1;
+    for (let seed = 0; seed < 5; seed++) {
+      const lost = network === 'E' && seed === 4;
+      evidence.runs.push(['more', recipe, seed, lost ? 'diverged' : 'finished', `${network}${seed}`,
+        [[0, 'held-out', lost ? 0 : 935, lost ? 90 : 18 + seed / 2, 1, 0]]]);
+    }
+  });
+  evidence.runs.push(['more', evidence.recipes.length - 1, 5, 'failed', 'E5', []]);
+  evidence.studies.more = '';
+  const figure = document.querySelector('figure');
+  figure.querySelector('.explorer-body').replaceWith(document.createElement('img'));
+  figure.dataset.study = 'more';
+  explore.begin(figure);
+}"""
+
+
+def test_seeds_have_a_mean_and_an_interval_and_lost_runs_are_told(visit):
+    page = visit("evidence")
+    page.evaluate(MORE)
+    d, e = page.locator(".chart li").all()
+    mean, low, high = paired_difference([18, 18.5, 19, 19.5, 20])
+    assert f"{mean:.1f}\u00a0%, 5 seeds ({low:.1f} to {high:.1f})" in d.inner_text()
+    assert d.locator(".interval, .mean").count() == 2
+    assert "no interval" in e.inner_text() and e.locator(".interval").count() == 0
+    assert e.locator(".dot.diverged").count() == 1
+    colours = [row.locator(".dot").first.evaluate("dot => getComputedStyle(dot).backgroundColor") for row in (d, e)]
+    hexes = [explore.COLOURS[name] for name in "DE"]
+    assert colours == [f"rgb({', '.join(str(int(c[i : i + 2], 16)) for i in (1, 3, 5))})" for c in hexes]
+    page.get_by_label("show, at").uncheck()
+    assert "1 diverged, not shown" in page.locator("output").inner_text()
+    assert "1 failed" in page.locator("output").inner_text()
+    assert e.locator(".dot").count() == 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("width", (360, 1280))
+def test_nothing_moves_when_the_script_takes_over_and_nothing_is_too_wide(visit, kind, width):
+    page = visit(kind, viewport={"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    with_explorer, with_picture = page.evaluate(PLACES)
+    assert with_explorer == pytest.approx(with_picture, abs=8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_control_is_a_native_one_with_a_label(visit, kind):
+    page = visit(kind)
+    for control in page.locator("form :is(input, select)").all():
+        assert control.evaluate("node => node.labels[0].innerText.trim()")
+    names = page.eval_on_selector_all("form button", "nodes => nodes.map((node) => node.innerText.trim())")
+    assert all(names)
+
+
+def test_movement_is_reduced_where_the_reader_asks_for_it(visit):
+    for motion, duration in (("reduce", "0s"), ("no-preference", "0.15s")):
+        page = visit("receptive-field", reduced_motion=motion)
+        found = page.locator("svg rect").first.evaluate("node => getComputedStyle(node).transitionDuration")
+        assert set(found.split(", ")) == {duration}
+
+
+def test_without_scripts_the_still_pictures_are_there(visit):
+    page = visit(*KINDS, java_script_enabled=False, wait=False)
+    for picture in page.locator("figure.explorer > img").all():
+        assert picture.is_visible() and picture.bounding_box()["width"] > 100
+    assert page.locator("form").count() == 0
+
+
+def test_a_page_without_explorers_loads_no_more_than_the_first_script(visit):
+    page = visit()
+    assert page.evaluate("document.scripts.length") == 1

@@ -1,0 +1,9 @@
+"""What the processes of :mod:`processes` are forked from: PyTorch is imported and the pictures are drawn, no more."""
+
+import torch
+
+import vgg_lib.queue  # noqa: F401
+from vgg_lib.embedded import embedded
+
+torch.set_num_threads(1)  # other threads would not survive a fork
+embedded("train")
