@@ -96,13 +96,23 @@ def torchrun(*words, home: Path) -> subprocess.Popen:
     )
 
 
+def end(process: subprocess.Popen) -> tuple[str, str]:
+    """What it said on its two channels until it ended; nothing of it is left when it does not end."""
+    try:
+        return process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.terminate()  # torchrun ends its own processes
+        process.communicate()
+        raise
+
+
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     """What each process found in :func:`together`."""
     folder = tmp_path_factory.mktemp("together")
     (folder / "damaged.checkpoint").write_bytes(b"x" * 100)
     process = torchrun(__file__, folder, home=folder)
-    out, err = process.communicate(timeout=PATIENCE)
+    out, err = end(process)
     assert process.returncode == 0, out + err
     return [torch.load(folder / f"rank {rank}.pt") for rank in range(2)]
 
@@ -154,7 +164,7 @@ def killed(tmp_path_factory):
     for child in psutil.Process(process.pid).children(recursive=True):
         if child.environ().get("RANK") == "1":
             child.kill()
-    process.communicate(timeout=PATIENCE)  # the other one ends by itself
+    end(process)  # the other one ends by itself
     assert process.returncode == 1
     return home
 
@@ -172,7 +182,7 @@ def test_one_process_refuses_the_checkpoint_of_two(killed, tmp_path):
 def test_killed_and_started_again_it_ends_as_if_nothing_had_happened(killed, found):
     assert not [*killed.rglob("*.safetensors"), *killed.rglob("*.jsonl")]
     process = torchrun("-m", "vgg_lib", "train", *WORDS, home=killed)
-    out, err = process.communicate(timeout=PATIENCE)
+    out, err = end(process)
     assert process.returncode == 0, err
     [record] = Store(killed / "vgg_lib" / "records.jsonl")
     assert len(record.losses) == 3
@@ -187,7 +197,7 @@ def test_killed_and_started_again_it_ends_as_if_nothing_had_happened(killed, fou
 
 def test_batch_normalisation_on_processors_is_refused_and_nobody_waits(tmp_path):
     process = torchrun("-m", "vgg_lib", "train", *WORDS, "--batch-norm", home=tmp_path)
-    _, err = process.communicate(timeout=PATIENCE)
+    _, err = end(process)
     assert process.returncode == 1
     assert "vgg-lib: batch normalisation over several processes needs GPUs: train with one process" in err
 
