@@ -22,8 +22,8 @@ check: $(READY)  ## Style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-unit: $(READY)  ## Tests of the library, with doctests
-	$(CLEAN_ROOM) pytest
+unit: $(READY)  ## Tests of the library, with doctests; of one thread each, as they start many processes
+	$(CLEAN_ROOM) OMP_NUM_THREADS=1 pytest
 
 nbval: $(READY)  ## Execute every notebook and compare each output with the stored one
 	$(CLEAN_ROOM) pytest --nbval --nbval-current-env --nbval-cell-timeout 300 -p no:doctest --override-ini addopts= notebooks
