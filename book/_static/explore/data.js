@@ -18,10 +18,34 @@ explore.data = {
 "evidence":{
 "studies":{"first":"","pilot":"Which recipes converge at this scale, and what will the evidence cost?","testing":"","things":""},
 "protocols":["dense at Q = 73, mirrored too","1×1 crops at Q = 73","dense at Q = 73","dense at Q = 64, 73, 82, mirrored too","5×5 crops at Q = 73, mirrored too","5×5 crops at Q = 64, 73, 82, mirrored too","dense and 5×5 crops at Q = 73, mirrored too","dense and 5×5 crops at Q = 64, 73, 82, mirrored too","dense at Q = 73, 110, 146, mirrored too","dense and 5×5 crops at Q = 73, 110, 146, mirrored too","dense at Q = 54, mirrored too"],
-"recipes":[{"network":"A","preset":"laptop","norm":false,"rate":0.02,"epochs":40,"scale":73,"text":"A, S=73, he","own":0},{"network":"A","preset":"laptop","norm":false,"rate":0.01,"epochs":40,"scale":73,"text":"A, S=73, he, learning_rate 0.01","own":0},{"network":"A","preset":"quick","norm":false,"rate":0.02,"epochs":60,"scale":[36,72],"text":"A, S=(36, 72), he, width 0.125, epochs 60","own":10}],
+"recipes":[
+{"network":"A","preset":"laptop","norm":false,"rate":0.02,"epochs":40,"scale":73,"text":"A, S=73, he","own":0},
+{"network":"A","preset":"laptop","norm":false,"rate":0.01,"epochs":40,"scale":73,"text":"A, S=73, he, learning_rate 0.01","own":0},
+{"network":"A","preset":"laptop","norm":false,"rate":0.05,"epochs":40,"scale":73,"text":"A, S=73, he, learning_rate 0.05","own":0},
+{"network":"D","preset":"laptop","norm":false,"rate":0.01,"epochs":40,"scale":73,"text":"D, S=73, he, learning_rate 0.01","own":0},
+{"network":"D","preset":"laptop","norm":false,"rate":0.02,"epochs":40,"scale":73,"text":"D, S=73, he","own":0},
+{"network":"D","preset":"laptop","norm":false,"rate":0.05,"epochs":40,"scale":73,"text":"D, S=73, he, learning_rate 0.05","own":0},
+{"network":"A","preset":"laptop","norm":true,"rate":0.01,"epochs":40,"scale":73,"text":"A + batch norm, S=73, he, learning_rate 0.01","own":0},
+{"network":"A","preset":"laptop","norm":true,"rate":0.02,"epochs":40,"scale":73,"text":"A + batch norm, S=73, he","own":0},
+{"network":"A","preset":"laptop","norm":true,"rate":0.05,"epochs":40,"scale":73,"text":"A + batch norm, S=73, he, learning_rate 0.05","own":0},
+{"network":"A","preset":"quick","norm":false,"rate":0.02,"epochs":60,"scale":[36,72],"text":"A, S=(36, 72), he, width 0.125, epochs 60","own":10}
+],
 "run":["study","recipe","seed","outcome","key","tests"],
 "test":["protocol","set","photographs","error","seconds","fused"],
-"runs":[["first",0,0,"finished","af7b743c5a47e6c7",[[0,"held-out",935,21.18,null,0]]],["pilot",0,0,"finished","af7b743c5a47e6c7",[[0,"held-out",935,20.64,3.4,0]]],["pilot",1,0,"finished","7ec53c545c8685ac",[[0,"held-out",935,23.32,4.5,0]]],["testing",0,0,"finished","af7b743c5a47e6c7",[[1,"held-out",935,19.57,1.1,0],[2,"held-out",935,22.14,0.4,0],[0,"held-out",935,21.18,1.1,0],[3,"held-out",935,18.93,2.4,0],[4,"held-out",935,17.75,14.9,0],[5,"held-out",935,16.79,43.7,0],[6,"held-out",935,18.93,15.3,0],[7,"held-out",935,17.75,47.9,0],[8,"held-out",935,21.71,5.5,0],[9,"held-out",935,18.07,46.3,0],[0,"held-out",935,19.47,2.1,1],[7,"held-out",935,17.01,110.3,1]]],["things",2,0,"finished","91b9d85f3cf84ee5",[[10,"held-out",258,11.63,0.3,0]]]],
+"runs":[
+["first",0,0,"finished","af7b743c5a47e6c7",[[0,"held-out",935,21.18,null,0]]],
+["pilot",0,0,"finished","af7b743c5a47e6c7",[[0,"held-out",935,20.64,3.4,0]]],
+["pilot",1,0,"finished","7ec53c545c8685ac",[[0,"held-out",935,23.32,4.5,0]]],
+["pilot",2,0,"finished","cfe627a5b8358dd3",[[0,"held-out",935,21.39,3.7,0]]],
+["pilot",3,0,"finished","a54dc4a62078ff29",[[0,"held-out",935,25.03,6.7,0]]],
+["pilot",4,0,"finished","40dbbf865e354f4a",[[0,"held-out",935,24.17,5.9,0]]],
+["pilot",5,0,"finished","e85f1b979bd114ed",[[0,"held-out",935,25.45,8.7,0]]],
+["pilot",6,0,"finished","e39130ab4c83b249",[[0,"held-out",935,17.43,4.5,0]]],
+["pilot",7,0,"finished","3dc6cbee75345e0a",[[0,"held-out",935,15.83,6.0,0]]],
+["pilot",8,0,"finished","b456939e9744b292",[[0,"held-out",935,15.51,5.3,0]]],
+["testing",0,0,"finished","af7b743c5a47e6c7",[[1,"held-out",935,19.57,1.1,0],[2,"held-out",935,22.14,0.4,0],[0,"held-out",935,21.18,1.1,0],[3,"held-out",935,18.93,2.4,0],[4,"held-out",935,17.75,14.9,0],[5,"held-out",935,16.79,43.7,0],[6,"held-out",935,18.93,15.3,0],[7,"held-out",935,17.75,47.9,0],[8,"held-out",935,21.71,5.5,0],[9,"held-out",935,18.07,46.3,0],[0,"held-out",935,19.47,2.1,1],[7,"held-out",935,17.01,110.3,1]]],
+["things",9,0,"finished","91b9d85f3cf84ee5",[[10,"held-out",258,11.63,0.3,0]]]
+],
 "student":[12.7062,4.3027,3.1824,2.7764,2.5706,2.4469,2.3646,2.306,2.2622,2.2281,2.201,2.1788,2.1604,2.1448,2.1314,2.1199,2.1098,2.1009,2.093,2.086,2.0796,2.0739,2.0687,2.0639,2.0595,2.0555,2.0518,2.0484,2.0452]
 }
 };
