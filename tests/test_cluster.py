@@ -19,9 +19,9 @@ from vgg_lib import cluster as module
 from vgg_lib.cli import main
 from vgg_lib.cluster import ClusterQueue
 from vgg_lib.errors import InputError
-from vgg_lib.queue import Workshop, perform
 from vgg_lib.runs import Store, make_run
 from vgg_lib.studies import STUDIES, Study
+from vgg_lib.workshop import Workshop, perform
 
 SOURCE = tiny()
 WARM = tiny("B", warm_start=SOURCE.key)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
-from torchvision.transforms.v2.functional import resize
 
 from vgg_lib import evaluation
+from vgg_lib.augmentation import rescale
 from vgg_lib.errors import InputError
 from vgg_lib.evaluation import (
     Protocol,
@@ -103,7 +103,7 @@ def plain_posteriors(nets, image, protocol):
     """§3.2 and §4 word by word, for one photograph."""
     out = []
     for net, scale in itertools.product(nets, protocol.scales):
-        rescaled = resize(image, scale, antialias=True)
+        rescaled = rescale(image, scale)  # which has its own tests
         for view in [rescaled, rescaled.flip(2)] if protocol.mirror else [rescaled]:
             ways = []
             if protocol.dense:  # average the map of class scores, then the soft-max

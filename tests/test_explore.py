@@ -14,7 +14,7 @@ from vgg_lib import explore
 from vgg_lib.figures import COLOURS
 from vgg_lib.figures.effects import seeds
 from vgg_lib.networks import NETWORKS
-from vgg_lib.runs import Record, recorded
+from vgg_lib.runs import Record, recorded, studies_with_records
 from vgg_lib.statistics import paired_difference
 
 ROOT = Path(__file__).parent.parent
@@ -47,7 +47,7 @@ def test_every_network_has_the_colour_that_the_figures_give_it():
 def test_every_record_is_there_with_all_its_tests():
     evidence = explore.evidence()
     runs = [dict(zip(evidence["run"], row, strict=True)) for row in evidence["runs"]]
-    for name in explore.names_of_stores():
+    for name in studies_with_records():
         records = recorded(name).latest()
         assert {run["key"] for run in runs if run["study"] == name} == set(records)
         for run in (run for run in runs if run["study"] == name):

@@ -24,11 +24,12 @@ from vgg_lib import queue
 from vgg_lib.checkpoints import load_state
 from vgg_lib.cli import main
 from vgg_lib.errors import InputError
-from vgg_lib.queue import Queue, Workshop, cost, finish, perform
+from vgg_lib.queue import Queue, cost
 from vgg_lib.recording import failed
 from vgg_lib.runs import Store, make_run
 from vgg_lib.studies import Study
 from vgg_lib.training import train
+from vgg_lib.workshop import Workshop, finish, perform
 
 RUN = tiny()
 WARM = tiny("B", warm_start=RUN.key)

@@ -23,7 +23,7 @@ from vgg_lib.networks import NETWORKS, resolve
 from vgg_lib.parallel import leads
 from vgg_lib.photos import decode
 from vgg_lib.presets import PRESETS, preset
-from vgg_lib.queue import Queue, Workshop
+from vgg_lib.queue import Queue
 from vgg_lib.recording import evaluate as evaluate_nets
 from vgg_lib.recording import record, record_protocols
 from vgg_lib.runs import Store, make_run, recorded
@@ -32,6 +32,7 @@ from vgg_lib.tables import arms
 from vgg_lib.training import photographs
 from vgg_lib.training import train as train_run
 from vgg_lib.weights import carried, load_net, run_of, save_net
+from vgg_lib.workshop import Workshop
 
 app = typer.Typer(
     help="Every claim of the VGG paper, as something that runs.",

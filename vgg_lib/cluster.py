@@ -27,9 +27,10 @@ from platformdirs import user_data_path
 from vgg_lib._version import __version__
 from vgg_lib.errors import InputError
 from vgg_lib.files import replacing
-from vgg_lib.queue import Abandoned, Queue, Workshop, finish, perform, read_photographs, telling
+from vgg_lib.queue import Abandoned, Queue, read_photographs, telling
 from vgg_lib.recording import failed
 from vgg_lib.runs import Record, Run
+from vgg_lib.workshop import Workshop, finish, perform
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from vgg_lib import imagenette, machine
 from vgg_lib.errors import InputError
-from vgg_lib.hardware import PHOTOGRAPHS
+from vgg_lib.hardware import PHOTOGRAPHS, duration
 from vgg_lib.networks import vgg
 from vgg_lib.presets import PRESETS, Preset
 
@@ -66,7 +66,4 @@ def _duration(preset: Preset, device: torch.device) -> str:
         times.append(time.perf_counter() - began)
     photographs, held_out = PHOTOGRAPHS[preset.data]
     seconds = min(times[1:]) / images * (photographs - held_out) * preset.epochs
-    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} seconds"
+    return duration(seconds)

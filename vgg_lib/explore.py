@@ -10,7 +10,6 @@ import io
 import json
 import sys
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from vgg_lib.figures.effects import seeds
 from vgg_lib.figures.style import KINDS, VERMILION
 from vgg_lib.geometry import receptive_field
 from vgg_lib.networks import FC_WIDTH, NETWORKS, POOL, Layer, conv
-from vgg_lib.runs import Evaluation, Record, recorded
+from vgg_lib.runs import Evaluation, Record, recorded, studies_with_records
 from vgg_lib.studies import STUDIES
 
 #: The picture of the embedded data set under the receptive fields, by its place in the split ``val``.
@@ -58,11 +57,6 @@ def stacks() -> dict[str, tuple[Layer, ...]]:
         layers = NETWORKS[network].stages[:stages]
         named[f"{network}’s first {words} stages"] = tuple(layer for stage in layers for layer in (*stage, POOL))
     return named
-
-
-def names_of_stores() -> list[str]:
-    """The studies whose records come with the library, in alphabetical order."""
-    return sorted(path.stem for path in Path(str(files("vgg_lib") / "records")).glob("*.jsonl"))
 
 
 def evaluations_of(record: Record) -> tuple[Evaluation, ...]:
@@ -101,7 +95,7 @@ def _recipe(record: Record) -> dict[str, Any]:
 def evidence() -> dict[str, Any]:
     """All records that come with the library, the last of each run in each study, as compact tables."""
     recipe, protocol, rows = _Table(), _Table(), []
-    for study in names_of_stores():
+    for study in studies_with_records():
         for record in recorded(study).latest().values():
             tested = [
                 [
@@ -117,7 +111,7 @@ def evidence() -> dict[str, Any]:
             own = protocol(str(record.run.protocol))
             place = recipe(_recipe(record) | {"own": own})
             rows.append([study, place, record.run.seed, record.outcome, record.key, tested])
-    questions = {name: STUDIES[name].question if name in STUDIES else "" for name in names_of_stores()}
+    questions = {name: STUDIES[name].question if name in STUDIES else "" for name in studies_with_records()}
     return {
         "studies": questions,
         "protocols": protocol.values,

@@ -116,6 +116,18 @@ def seconds(run: Run, on: GPU | Record, share: float = SHARE) -> float:
     return steps(run) * (_macs_of_a_step(run) / on.rate(share) + STEP)
 
 
+def duration(seconds: float) -> str:
+    """Seconds as people say them, in the largest unit of which there is one.
+
+    >>> duration(268), duration(14.6)
+    ('4.5 minutes', '15 seconds')
+    """
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
 def _macs_of_a_step(run: Run) -> int:
     p = run.preset
     return step_macs(run.network, p.batch_size, num_classes=10, image_size=p.crop, width=p.width)

@@ -15,8 +15,8 @@ def table(number: int) -> pd.DataFrame:
 
     Raises :class:`~vgg_lib.errors.InputError` for another number.
 
-    >>> table(2).set_index("network")["parameters"]["D"]
-    np.int64(138)
+    >>> int(table(2).set_index("network")["parameters"]["D"])
+    138
     """
     tables = json.loads((files("vgg_lib") / "paper.json").read_text(encoding="utf-8"))["tables"]
     check_choice("table of the paper", str(number), tables)

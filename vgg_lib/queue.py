@@ -21,20 +21,19 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 import torch
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from tqdm.auto import tqdm
 
 from vgg_lib import machine
-from vgg_lib.checkpoints import load_state
 from vgg_lib.errors import InputError
 from vgg_lib.hardware import training_macs
 from vgg_lib.parallel import processes
 from vgg_lib.progress import bar
-from vgg_lib.recording import failed, record
+from vgg_lib.recording import failed
 from vgg_lib.runs import Record, Run, Store
 from vgg_lib.studies import Known, Study
-from vgg_lib.training import Watch, photographs, train
-from vgg_lib.weights import load_net, save_net
+from vgg_lib.training import Watch, photographs
+from vgg_lib.workshop import Workshop, finish, perform
 
 #: So often may a run's process die (killed, out of memory) before the run is recorded as failed.
 DEATHS = 3
@@ -58,70 +57,12 @@ class Abandoned(BaseException):
     """The queue that wanted a run is gone: no fault of the run's, so no ``except Exception`` may take it for one."""
 
 
-@dataclass(frozen=True)
-class Workshop:
-    """The folder where runs are worked on: their checkpoints, locks, and weights, each under the run's key."""
-
-    folder: Path
-
-    def checkpoint(self, run: Run) -> Path:
-        """The state of a training that is not done."""
-        return self.folder / f"{run.key}.checkpoint"
-
-    def weights(self, key: str) -> Path:
-        """What came out of a training."""
-        return self.folder / f"{key}.safetensors"
-
-    def lock(self, run: Run) -> FileLock:
-        """Held by the process that trains the run; taking it raises ``Timeout`` while another one holds it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.folder / f"{run.key}.lock", timeout=0)
-
-    def is_being_trained(self, run: Run) -> bool:
-        """Whether some process of this machine trains the run now. Writes nothing where none ever did."""
-        if not (self.folder / f"{run.key}.lock").exists():
-            return False
-        try:
-            with self.lock(run):
-                return False
-        except Timeout:
-            return True
-
-    def sweep(self, run: Run) -> None:
-        """Remove what killed processes had begun to write of a run. For the one that holds its lock."""
-        for part in self.folder.glob(f".{run.key}.*.part"):
-            part.unlink(missing_ok=True)
-
-
 def cost(run: Run) -> float:
     """Multiply-adds of a training in units of 10¹²: what its time grows with; 0 for a net that cannot be built."""
     try:
         return training_macs(run) / 1e12
     except InputError:  # the run's own process will find out, and record why
         return 0.0
-
-
-def perform(run: Run, workshop: Workshop, *, root: Path | None = None, watch: Watch | None = None) -> Record:
-    """Train a run from where it stopped, test it, keep its weights: its record, with the reason where it failed.
-
-    Raises :class:`InputError` for what is not the run's fault: photographs that cannot be read, a full disk.
-    """
-    checkpoint = workshop.checkpoint(run)
-    workshop.sweep(run)
-    try:
-        load_state(checkpoint)
-    except InputError:
-        checkpoint.unlink()  # no worse than a kill before the first epoch's end
-    try:
-        start_from = load_net(workshop.weights(run.warm_start))[0] if run.warm_start else None
-        trained = train(run, root=root, start_from=start_from, checkpoint=checkpoint, watch=watch, progress=False)
-        made = record(trained, root=root, progress=False)
-        save_net(trained.net, workshop.weights(run.key), classes=trained.classes, run=run)
-    except Exception as error:
-        if isinstance(error, InputError) and isinstance(error.__cause__, OSError):
-            raise
-        return failed(run, f"{type(error).__name__}: {error}")
-    return made
 
 
 def read_photographs(runs: Iterable[Run], root: Path | None = None) -> None:
@@ -132,15 +73,6 @@ def read_photographs(runs: Iterable[Run], root: Path | None = None) -> None:
             wanted[run.preset.data, run.preset.size, run.preset.squash, split] = run.preset
     for (*_, split), preset in wanted.items():
         photographs(preset, split, root)
-
-
-def finish(made: Record, workshop: Workshop, store: Store) -> None:
-    """Put a record into the store, unless the run is there already, and remove the checkpoint that led to a result."""
-    before = store.find(made.run)
-    if before is None or before.outcome == "failed":
-        store.add(made)
-    if made.outcome != "failed":
-        workshop.checkpoint(made.run).unlink(missing_ok=True)
 
 
 def _work(

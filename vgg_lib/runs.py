@@ -314,11 +314,19 @@ def _end_of_last_line(file: BinaryIO | FileIO) -> int:
     return 0
 
 
+def studies_with_records() -> list[str]:
+    """The studies whose records come with the library, in alphabetical order."""
+    return sorted(path.stem for path in _records().glob("*.jsonl"))
+
+
 def recorded(name: str = "first") -> Store:
     """The records that come with the library, by the name of their study.
 
     Raises :class:`InputError` for a name that has none.
     """
-    folder = Path(str(files("vgg_lib") / "records"))
-    check_choice("study with records", name, sorted(path.stem for path in folder.glob("*.jsonl")))
-    return Store(folder / f"{name}.jsonl")
+    check_choice("study with records", name, studies_with_records())
+    return Store(_records() / f"{name}.jsonl")
+
+
+def _records() -> Path:
+    return Path(str(files("vgg_lib") / "records"))
