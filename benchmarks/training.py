@@ -27,6 +27,7 @@ from vgg_lib import machine, macs, make_run, recorded, vgg
 from vgg_lib.imagenette import FOLDERS, find
 from vgg_lib.parallel import Team
 from vgg_lib.response_norm import LocalResponseNorm
+from vgg_lib.runs import studies_with_records
 from vgg_lib.statistics import paired_difference
 from vgg_lib.training import _Training
 
@@ -188,6 +189,8 @@ def side_by_side(network: str) -> str:
 
 def accuracy() -> list[str]:
     """What bfloat16 costs in accuracy and saves in time, from the records of study ``precision``."""
+    if "precision" not in studies_with_records():
+        return ["Not recorded yet: `vgg-lib run precision` trains A with five seeds in each number format."]
     records = recorded("precision").latest().values()
     by_format = {
         name: {record.run.seed: record for record in records if record.run.preset.precision == name}

@@ -1,5 +1,6 @@
 """The book's drawing language: one look, and one colour for each network, in every chapter."""
 
+from vgg_lib.figures.effects import beside, seeds
 from vgg_lib.figures.fields import (
     Field,
     field_growth,
@@ -16,7 +17,7 @@ from vgg_lib.figures.networks import (
     soft_max_trap,
     table_one,
 )
-from vgg_lib.figures.scaling import data_parallel, speed_ups, throughput
+from vgg_lib.figures.scaling import data_parallel, durations, speed_ups, throughput
 from vgg_lib.figures.style import COLOURS, use_style
 from vgg_lib.figures.testing import (
     cell_answers,
@@ -40,12 +41,14 @@ __all__ = [
     "COLOURS",
     "SIX",
     "Field",
+    "beside",
     "by_stage",
     "cell_answers",
     "confusion",
     "cost_shares",
     "costs_by_layer",
     "data_parallel",
+    "durations",
     "epoch_losses",
     "error_against_cost",
     "errors_over_scales",
@@ -59,6 +62,7 @@ __all__ = [
     "protocol_views",
     "pyramids",
     "score_maps",
+    "seeds",
     "soft_max_trap",
     "speed_ups",
     "stage_costs",

@@ -12,7 +12,7 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vgg_lib.figures.style import BLACK, BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, VERMILION
+from vgg_lib.figures.style import BLACK, BLUE, COLOURS, GREEN, GREY, MINE, ORANGE, PURPLE, VERMILION
 
 #: One colour for each GPU's part of a batch.
 PARTS = (BLUE, ORANGE, GREEN, PURPLE)
@@ -127,4 +127,27 @@ def throughput(rates: Mapping[str, Mapping[int, float]]) -> Figure:
     above.set_xticks(sizes, [str(max(sizes) // size) for size in sizes])
     above.set_xlabel(f"workers that share a batch of {max(sizes)}", fontsize=9, color=GREY)
     above.tick_params(colors=GREY)
+    return fig
+
+
+def durations(times: Mapping[str, tuple[float, bool]], mine: float | None = None) -> Figure:
+    """Draw how many minutes a run takes on each machine: filled where measured, a ring where computed.
+
+    ``times`` maps a machine's name to seconds and whether they were measured; ``mine`` are the reader's own seconds.
+    """
+    rows = [*times, *(["yours"] if mine else [])]
+    fig, axes = plt.subplots(figsize=(8, 0.36 * len(rows) + 0.8))
+    for row, (seconds, measured) in enumerate(times.values()):
+        axes.scatter(seconds / 60, row, s=60, facecolor=BLUE if measured else "none", edgecolor=BLUE, linewidth=1.6)
+        words = "measured" if measured else "computed"
+        axes.annotate(words, (seconds / 60, row), (9, 0), textcoords="offset points", va="center", fontsize=9)
+    if mine:
+        axes.scatter(mine / 60, len(times), color=VERMILION, **MINE)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("{x:g}")
+    axes.set_xlabel("minutes")
+    axes.grid(axis="x")
     return fig

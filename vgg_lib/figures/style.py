@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib as mpl
 
 #: Okabe & Ito's palette, which colour-blind readers can tell apart.
@@ -23,6 +25,9 @@ COLOURS: dict[str, str] = {
 
 #: One colour for each kind of layer, where a figure shows layers rather than networks.
 KINDS: dict[str, str] = {"conv": BLUE, "lrn": SKY, "pool": GREY, "fc": ORANGE}
+
+#: How the reader's own results are drawn beside the recorded ones.
+MINE: dict[str, Any] = {"marker": "*", "s": 190, "edgecolor": BLACK, "linewidth": 0.9, "zorder": 4}
 
 
 def use_style() -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vgg_lib.augmentation import rescale
 from vgg_lib.evaluation import crop_places, places
-from vgg_lib.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
+from vgg_lib.figures.style import BLACK, BLUE, GREEN, GREY, MINE, ORANGE, PURPLE, VERMILION
 from vgg_lib.networks import VGG
 
 #: One colour for each way of testing: one crop, dense, a grid of crops, both, several nets.
@@ -260,11 +260,11 @@ def errors_over_scales(errors: Mapping[str, Mapping[int, float]], net: VGG) -> F
     return figure
 
 
-def error_against_cost(table: pd.DataFrame) -> Figure:
+def error_against_cost(table: pd.DataFrame, mine: pd.DataFrame | None = None) -> Figure:
     """Draw the error of protocols against what they cost: a dot each, its interval, its name.
 
     ``table`` has a row a protocol, by name, and columns ``cost`` (million multiply-adds a photograph), ``error``,
-    ``low`` and ``high`` (percent).
+    ``low`` and ``high`` (percent). ``mine``, a table of the same form, are the reader's own, drawn as stars.
     """
     figure, axes = plt.subplots(figsize=(8, 4.3))
     spread = (table["high"] - table["low"]).max()
@@ -277,6 +277,9 @@ def error_against_cost(table: pd.DataFrame) -> Figure:
             row["cost"], row["error"], str(number), color="white", ha="center", va="center", fontsize=8, weight="bold",
             zorder=4,
         )  # fmt: skip
+    for name, row in mine.iterrows() if mine is not None else ():
+        axes.scatter(row["cost"], row["error"], color=WAYS[way(str(name))], **MINE)
+        lowest, highest = min(lowest, row["error"] - 1), max(highest, row["error"] + 1)
     names = [f"{number}  {name}" for number, name in enumerate(table.index, start=1)]
     keys = [Line2D([], [], ls="", marker="o", ms=8, color=WAYS[way(str(name))]) for name in table.index]
     figure.legend(keys, names, loc="outside right upper", fontsize=9, handletextpad=0.2)

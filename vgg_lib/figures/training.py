@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from vgg_lib.figures.style import BLACK, BLUE, GREY, VERMILION
+from vgg_lib.figures.style import BLACK, BLUE, COLOURS, GREY, VERMILION
 from vgg_lib.photos import Photos
 from vgg_lib.runs import Evaluation, Record
 
@@ -70,11 +70,19 @@ def loss_curve(steps: Sequence[float], classes: int, *, smooth: int = 20) -> Fig
     return fig
 
 
-def epoch_losses(record: Record, classes: int) -> Figure:
-    """The recorded mean training loss of each epoch, and the loss of guessing, ln(classes)."""
+def epoch_losses(*records: Record, classes: int, mine: Record | None = None) -> Figure:
+    """The mean training loss of each epoch of recorded runs, and the loss of guessing, ln(classes).
+
+    Each network has its colour; ``mine``, the reader's own run, is drawn with stars. Several get a legend.
+    """
     fig, ax = plt.subplots()
-    losses = np.array(record.losses, dtype=float)  # nan, and so not drawn, where the loss was not finite
-    ax.plot(np.arange(1, len(losses) + 1), losses, "o-", ms=3, color=BLUE)
+    for record in (*records, *([mine] if mine else [])):
+        losses = np.array(record.losses, dtype=float)  # nan, and so not drawn, where the loss was not finite
+        dots, size, whose = ("*-", 6, "yours: ") if record is mine else ("o-", 3, "")
+        colour = COLOURS.get(record.run.network, BLUE)
+        ax.plot(np.arange(1, len(losses) + 1), losses, dots, ms=size, color=colour, label=f"{whose}{record.run}")
+    if len(ax.lines) > 1:
+        ax.legend(loc="upper right", fontsize=9)
     _guessing(ax, classes)
     ax.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None), title="Mean training loss of each epoch")
     return fig
