@@ -8,7 +8,7 @@ BUILD  := book/_build
 # The book and its tests see the embedded data set alone, whatever this machine has; and no progress bars in stored outputs.
 CLEAN_ROOM := env -u VGG_LIB_DATA VGG_LIB_CACHE=$(CURDIR)/$(BUILD)/cache TQDM_DISABLE=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: book test check unit nbval html test-browser refresh matrix unpinned lock clean
+.PHONY: book test check unit nbval html links test-browser refresh repository minimum elsewhere matrix unpinned lock clean
 
 book: $(READY)  ## Execute every notebook on the embedded data set and build the HTML
 	$(CLEAN_ROOM) jupyter-book build . --all --warningiserror --path-output book
@@ -21,6 +21,9 @@ check: $(READY)  ## Style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 unit: $(READY)  ## Tests of the library, with doctests; of one thread each, as they start many processes
 	$(CLEAN_ROOM) OMP_NUM_THREADS=1 pytest
@@ -32,6 +35,9 @@ html: $(READY)  ## Build the HTML from the stored outputs
 	mkdir -p $(BUILD)
 	sed -e 's/execute_notebooks: force/execute_notebooks: "off"/' -e 's|book/_ext|../_ext|g' _config.yml > $(BUILD)/stored.yml
 	$(CLEAN_ROOM) jupyter-book build . --all --warningiserror --path-output book --config $(BUILD)/stored.yml
+
+links: html  ## Whether the links to other sites still lead somewhere: needs a network
+	$(CLEAN_ROOM) jupyter-book build . --path-output book --config $(BUILD)/stored.yml --builder custom --custom-builder linkcheck
 
 test-browser: $(READY) $(BUILD)/html/index.html  ## The pages as last built in a real browser: links, mathematics, accessibility, weight
 	$(CLEAN_ROOM) pytest tests/browser
@@ -45,7 +51,22 @@ refresh: $(READY)  ## Execute the notebooks in place and rewrite what is made fr
 	$(CLEAN_ROOM) python -m vgg_lib.explore book/_static/explore
 	$(CLEAN_ROOM) jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
-matrix: $(READY)  ## nbval as other processors and thread counts compute, by hand: takes six times as long
+repository: $(READY)  ## make repository URL=https://github.com/OWNER/NAME: launch buttons, first cells, links; with URL= none
+	$(BIN)/python book/address.py "$(URL)"
+
+minimum:  ## The library's tests with the oldest versions that pyproject.toml allows
+	$(PYTHON) -m venv .venv-minimum
+	.venv-minimum/bin/pip install --quiet uv
+	cd .venv-minimum && bin/uv pip compile --no-config --python bin/python --resolution lowest-direct --extra cluster --quiet \
+	  ../pyproject.toml --output-file oldest.txt
+	cd .venv-minimum && VIRTUAL_ENV=$$PWD bin/uv pip install --no-config --requirement oldest.txt hypothesis psutil pytest
+	cd .venv-minimum && VIRTUAL_ENV=$$PWD bin/uv pip install --no-config --no-deps --editable ..
+	env -u VGG_LIB_DATA TQDM_DISABLE=1 OMP_NUM_THREADS=1 .venv-minimum/bin/pytest --ignore=tests/test_book.py
+
+elsewhere:  ## The chapters as in Colab: an empty folder, an older PyTorch, no checkout, installed from a repository
+	$(PYTHON) tests/elsewhere.py
+
+matrix: $(READY) minimum elsewhere  ## All that `make test` has no time for, by hand: an hour or two
 	for capability in default avx2 ""; do for threads in 1 2; do \
 	  echo "ATEN_CPU_CAPABILITY=$$capability OMP_NUM_THREADS=$$threads"; \
 	  env $${capability:+ATEN_CPU_CAPABILITY=$$capability} OMP_NUM_THREADS=$$threads $(MAKE) nbval || exit 1; \
@@ -70,4 +91,4 @@ $(READY): requirements.txt pyproject.toml
 	touch $@
 
 clean:  ## Remove the environment and everything built
-	rm -rf $(VENV) .venv-unpinned $(BUILD)
+	rm -rf $(VENV) .venv-minimum .venv-unpinned $(BUILD)

@@ -1,6 +1,9 @@
 """The book's own Sphinx extensions, on a book of two pages."""
 
+import json
+import re
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,8 @@ pytest.importorskip("math_core", reason="the extra `book` is not installed")
 
 from fontTools.ttLib import TTFont
 from sphinx.cmd.build import build_main
+
+from vgg_lib.runs import recorded, studies_with_records
 
 EXTENSIONS = Path(__file__).parent.parent / "book" / "_ext"
 CONF = f"""
@@ -86,3 +91,103 @@ def test_the_footer_names_the_commit_or_says_that_it_knows_none(html, tmp_path):
     head = subprocess.check_output([*git, "rev-parse", "--short", "HEAD"], text=True).strip()
     built, _ = build(tmp_path)
     assert f"commit {head}</p>" in (built / "other.html").read_text(encoding="utf-8")
+
+
+GLOSSARY = """
+Glossary
+========
+
+.. glossary::
+
+   dense evaluation
+      Whole images instead of crops.
+
+   logits
+      What the last layer puts out.
+
+   crop
+      A part of an image.
+"""
+USES = """
+Crop and logits
+===============
+
+``crop`` is code. Two crops, then a crop.
+
+    Quoted: dense evaluation.
+
+**Dense Evaluation** needs logits-like numbers and Logits, :math:`crop`, and logits.
+"""
+
+
+@pytest.fixture(scope="module")
+def linked(tmp_path_factory):
+    """A page that uses terms of a glossary without marking them."""
+    folder = tmp_path_factory.mktemp("terms")
+    conf = CONF.replace('"native_math"', '"native_math", "first_uses"')
+    (folder / "conf.py").write_text(conf, encoding="utf-8")
+    (folder / "preface.rst").write_text(USES + "\n.. toctree::\n\n   glossary\n", encoding="utf-8")
+    (folder / "glossary.rst").write_text(GLOSSARY, encoding="utf-8")
+    assert build_main(["-q", "-W", str(folder), str(folder / "html")]) == 0
+    return {name: (folder / "html" / f"{name}.html").read_text(encoding="utf-8") for name in ("preface", "glossary")}
+
+
+def test_the_first_use_of_a_term_leads_to_its_meaning_and_no_other_does(linked):
+    links = re.findall(r'<a class="term[^"]*" href="([^"]*)">(.*?)</a>', linked["preface"])
+    assert links == [
+        ("glossary.html#term-crop", "crops"),
+        ("glossary.html#term-dense-evaluation", "Dense Evaluation"),
+        ("glossary.html#term-logits", "Logits"),
+    ]
+
+
+def test_the_glossary_does_not_lead_to_itself(linked):
+    assert '<a class="term' not in linked["glossary"]
+
+
+CHAPTER = {
+    "cells": [{"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# One\n"}],
+    "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    "nbformat": 4,
+    "nbformat_minor": 5,
+}
+
+TOCTREE = "\n```{toctree}\nother\n```\n"
+
+
+@pytest.mark.parametrize("url", ["", "file:///a/b", "https://github.com/somebody/a-book"])
+def test_buttons_lead_to_colab_and_the_repository_or_are_not_there(tmp_path, url):
+    options = {
+        "repository_url": url,
+        "repository_branch": "main",
+        "launch_buttons": {"colab_url": "https://colab.research.google.com"},
+    }
+    conf = (
+        CONF.replace('"native_math"', '"myst_nb", "native_math"')
+        + f"html_theme_options = {options}\nnb_execution_mode = 'off'\n"
+    )
+    (tmp_path / "conf.py").write_text(conf, encoding="utf-8")
+    (tmp_path / "preface.md").write_text(
+        "# Title\n\nAbout it.\n\n```{toctree}\nnotebooks/ch01\n```\n", encoding="utf-8"
+    )
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "ch01.ipynb").write_text(json.dumps(CHAPTER), encoding="utf-8")
+    assert build_main(["-q", "-W", str(tmp_path), str(tmp_path / "html")]) == 0
+    page = (tmp_path / "html" / "notebooks" / "ch01.html").read_text(encoding="utf-8")
+    colab = "https://colab.research.google.com/github/somebody/a-book/blob/main/notebooks/ch01.ipynb"
+    shown = [colab in page, "https://github.com/somebody/a-book" in page, "issues/new" in page]
+    assert shown == [url.startswith("https://github.com/")] * 3
+
+
+def test_the_page_on_how_the_book_is_kept_true_counts_what_there_is(tmp_path):
+    conf = CONF.replace('"native_math"', '"myst_nb", "native_math", "kept_true"') + "nb_execution_mode = 'off'\n"
+    (tmp_path / "conf.py").write_text(conf, encoding="utf-8")
+    tables = "".join(f"```{{kept-true}} {of}\n```\n\n" for of in ("chapters", "versions", "records"))
+    (tmp_path / "preface.md").write_text(f"# Title\n\nAbout it.\n\n{tables}{TOCTREE}", encoding="utf-8")
+    (tmp_path / "other.md").write_text("# Other\n", encoding="utf-8")
+    assert build_main(["-q", "-W", str(tmp_path), str(tmp_path / "html")]) == 0
+    page = (tmp_path / "html" / "preface.html").read_text(encoding="utf-8")
+    assert f"<p>{version('torch')}</p>" in page and "from stored outputs" in page
+    for name in studies_with_records():
+        number = len(list(recorded(name)))
+        assert re.search(rf">{name}</span></code></p></td>\s*<td><p>{number}</p></td>", page), name

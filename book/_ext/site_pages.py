@@ -46,6 +46,11 @@ def configure(app, config) -> None:
     config.html_baseurl = os.environ.get("BOOK_URL") or config.html_baseurl
     shown = f"Version {run_path(str(VERSION))['__version__']}, commit {commit(app.srcdir)}"
     config.html_theme_options["extra_footer"] = f'<p class="version">{shown}</p>'
+    options = config.html_theme_options
+    known = options.get("repository_url", "").startswith("https://github.com/")
+    options["use_repository_button"] = options["use_issues_button"] = known
+    if not known:  # the buttons would lead nowhere
+        options["repository_url"], options["launch_buttons"] = "", {}
     config.notfound_urls_prefix = f"{urlsplit(config.html_baseurl).path.rstrip('/')}/"
     config.notfound_context = {"title": "No such page", "body": NOT_FOUND}
 

@@ -1,6 +1,5 @@
 """The explorers in a real browser, opened from disk: their formulas are the library's, and they can all be worked."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -8,9 +7,6 @@ import pytest
 from vgg_lib import explore, geometry
 from vgg_lib.networks import NETWORKS
 from vgg_lib.statistics import paired_difference
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 KINDS = ("receptive-field", "network", "evidence")
 STATIC = (Path(__file__).parents[2] / "book" / "_static" / "explore").as_uri()
@@ -43,17 +39,6 @@ def html(*kinds: str, attributes: str = "") -> str:
     """A bare page with explorers as an author writes them."""
     figures = "".join(FIGURE.format(kind=kind, static=STATIC, attributes=attributes) for kind in kinds)
     return PAGE.format(static=STATIC, figures=figures)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        try:
-            launched = playwright.chromium.launch(executable_path=CHROMIUM)
-        except sync_api.Error:
-            pytest.skip("needs Chromium: the system's, or `playwright install chromium`")
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -268,4 +268,4 @@ def test_paper_shows_the_text_alone_in_black_on_white(page):
     assert page.evaluate("[...document.querySelectorAll('details')].every(details => details.open)")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    assert not page.evaluate("[...document.querySelectorAll('details.sd-dropdown')].some(details => details.open)")
+    assert not page.evaluate("[...document.querySelectorAll('main details')].some(details => details.open)")

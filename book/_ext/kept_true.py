@@ -1,0 +1,82 @@
+"""Tables of what a build shows: each chapter's cells and when they were executed, the versions, the records."""
+
+import json
+import platform
+import subprocess
+from collections import Counter
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from sphinx.util.docutils import SphinxDirective
+
+PACKAGES = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "jupyter-book", "nbval")
+
+
+def table(heads, rows) -> str:
+    """A Markdown table."""
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in (heads, ["---"] * len(heads), *rows))
+
+
+def last_commit(path: Path) -> str:
+    """The day on which a file was last changed, and the commit; "unknown" outside a repository."""
+    command = ["git", "log", "-1", "--format=%cs (%h)", "--", path.name]
+    try:
+        found = subprocess.run(command, cwd=path.parent, capture_output=True, text=True)
+    except OSError:
+        return "unknown"
+    return found.stdout.strip() or "unknown"
+
+
+def chapters(config, folder: Path) -> str:
+    """Each chapter's code cells, and when its outputs were made."""
+    rows = []
+    for path in sorted((folder / "notebooks").glob("*.ipynb")):
+        cells = [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+        title = f"{{doc}}`../notebooks/{path.stem}`"
+        rows.append([title, len(cells), sum(bool(cell["outputs"]) for cell in cells), last_commit(path)])
+    today = datetime.now(UTC).date().isoformat()
+    executed = config.nb_execution_mode == "force"
+    how = f"Executed for this page on {today}" if executed else f"Built on {today} from stored outputs"
+    return table(["chapter", "code cells", "with outputs", "stored version last changed"], rows) + f"\n\n{how}.\n"
+
+
+def versions(*_) -> str:
+    """What this build was made with."""
+    rows = [["Python", platform.python_version()], *([name, version(name)] for name in PACKAGES)]
+    return table(["package", "version"], rows)
+
+
+def records(*_) -> str:
+    """The records that come with the library, by study."""
+    from vgg_lib.runs import recorded, studies_with_records
+
+    rows = []
+    for study in studies_with_records():
+        found = list(recorded(study))
+        outcomes = Counter(record.outcome for record in found)
+        dates = sorted(record.date for record in found)
+        machines = {f"{record.machine['processor']}, {record.machine['torch']}" for record in found}
+        told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+        days = " to ".join(dict.fromkeys((dates[0], dates[-1])))
+        rows.append([f"`{study}`", len(found), told, days, "; ".join(sorted(machines))])
+    return table(["study", "records", "outcome", "dates", "processor and PyTorch"], rows)
+
+
+class KeptTrue(SphinxDirective):
+    """``{kept-true} chapters``, ``versions`` or ``records``: that table."""
+
+    required_arguments = 1
+
+    def run(self):
+        """Sphinx calls this where the directive stands."""
+        self.env.note_reread()  # a record or a commit may be new although the page is not
+        make = {"chapters": chapters, "versions": versions, "records": records}[self.arguments[0]]
+        text = make(self.config, Path(self.env.srcdir))
+        return self.parse_text_to_nodes(text)
+
+
+def setup(app):
+    """Sphinx calls this."""
+    app.add_directive("kept-true", KeptTrue)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
