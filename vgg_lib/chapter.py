@@ -63,5 +63,5 @@ def welcome(name: str) -> None:
     print("GPU:", torch.cuda.get_device_name() if device.type == "cuda" else HOW_TO_GET_A_GPU)
     here = measured().get(name)
     if here:
-        print(f"This chapter took {duration(here['seconds'])} on {here['machine']['threads']} threads; its table below")
-        print("says more, also of its last cell.")
+        threads = here["machine"]["threads"]
+        print(f"This chapter took {duration(here['seconds'])} on {threads} threads of a processor: see the next cell.")
