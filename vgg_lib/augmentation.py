@@ -66,6 +66,10 @@ class Draws:
     crops: Crops
     shifts: Tensor | None
 
+    def part(self, which: slice) -> Draws:
+        """What was drawn for some of the images."""
+        return Draws(self.crops.part(which), None if self.shifts is None else self.shifts[which])
+
 
 def draw(
     images: Tensor | DecodedPhotos | Sequence[Tensor],
@@ -105,7 +109,17 @@ def training_batch(
 
     Raises :class:`InputError` when S can fall below the crop.
     """
-    drawn = draw(images, scale, crop, generator, colour)
+    return as_drawn(images, draw(images, scale, crop, generator, colour), scale, crop, dtype)
+
+
+def as_drawn(
+    images: Tensor | DecodedPhotos | Sequence[Tensor],
+    drawn: Draws,
+    scale: int | tuple[int, int],
+    crop: int,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """:func:`training_batch` of what was drawn before, for these images and at this ``scale``: draws nothing."""
     if isinstance(images, DecodedPhotos):
         batch = cut_decoded(images, drawn.crops, scale, crop, dtype)
     elif isinstance(images, Tensor):

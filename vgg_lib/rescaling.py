@@ -73,9 +73,13 @@ class Crops:
     left: Tensor
     flip: Tensor
 
+    def part(self, which: slice) -> Crops:
+        """What was decided for some of the images."""
+        return Crops(self.side[which], self.top[which], self.left[which], self.flip[which])
+
     def one(self, i: int) -> Crops:
         """What was decided for image ``i``, as a batch of one."""
-        return Crops(self.side[i, None], self.top[i, None], self.left[i, None], self.flip[i, None])
+        return self.part(slice(i, i + 1))
 
 
 def cut(images: Tensor, crops: Crops, crop: int) -> Tensor:
