@@ -22,11 +22,13 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
 from vgg_lib import machine, make_run
-from vgg_lib.augmentation import cut_decoded, draw, rescale, training_batch
+from vgg_lib.augmentation import draw, training_batch
 from vgg_lib.decoded import DecodedPhotos
 from vgg_lib.imagenette import FOLDERS, find, imagenette
 from vgg_lib.photos import Photos
 from vgg_lib.presets import Scale
+from vgg_lib.pyramid import cut_decoded
+from vgg_lib.rescaling import rescale
 
 LAPTOP = make_run("A", "laptop").preset
 FIXED, JITTERED = LAPTOP.scales[0], LAPTOP.scales[-1]

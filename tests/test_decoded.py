@@ -9,18 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vgg_lib.augmentation import (
-    OVERSAMPLING,
-    Crops,
-    cut,
-    cut_decoded,
-    draw,
-    level_sides,
-    resampling_matrix,
-    rescale,
-    rescaled_size,
-    training_batch,
-)
+from vgg_lib.augmentation import draw, training_batch
 from vgg_lib.decoded import decoded_once
 from vgg_lib.embedded import embedded, generate
 from vgg_lib.errors import InputError
@@ -30,7 +19,9 @@ from vgg_lib.initialisation import initialise
 from vgg_lib.networks import vgg
 from vgg_lib.photos import PhotoFiles, Photos, _reduced
 from vgg_lib.presets import PRESETS
+from vgg_lib.pyramid import OVERSAMPLING, cut_decoded, level_sides
 from vgg_lib.rehearsal import write_stand_in
+from vgg_lib.rescaling import Crops, cut, resampling_matrix, rescale, rescaled_size
 
 SQUASH, CROP, RANGE = 224, 64, (73, 146)
 

@@ -10,7 +10,6 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from vgg_lib import evaluation
-from vgg_lib.augmentation import rescale
 from vgg_lib.errors import InputError
 from vgg_lib.evaluation import (
     Protocol,
@@ -26,6 +25,7 @@ from vgg_lib.evaluation import (
 from vgg_lib.networks import Network, conv, vgg
 from vgg_lib.photos import PhotoFiles
 from vgg_lib.preprocessing import Preprocessing
+from vgg_lib.rescaling import rescale
 from vgg_lib.runs import make_run
 
 

@@ -3,6 +3,7 @@
 Run as a script under ``torchrun``, this file is what the two processes do: see :func:`together`.
 """
 
+import itertools
 import math
 import os
 import shutil
@@ -16,7 +17,9 @@ import torch
 from processes import until
 
 from vgg_lib import training
+from vgg_lib.augmentation import as_drawn
 from vgg_lib.errors import InputError
+from vgg_lib.parallel import Team
 from vgg_lib.runs import Store, make_run
 from vgg_lib.training import train
 from vgg_lib.weights import load_net
@@ -153,6 +156,24 @@ def test_one_process_looks_at_the_held_out_tenth_for_both(found):
 def test_what_one_process_cannot_use_ends_both(found, which, says):
     for each in found:
         assert says in each["errors"][which]
+
+
+def batches(count, size=1, rank=0, place=0):
+    """The crops and labels that a process is given in its next ``count`` steps, ``place`` steps being done."""
+    one = training._Training.prepare(SAME, Team(torch.device("cpu"), rank, size), None, None)
+    one.place = place
+    return list(itertools.islice(one._rest_of_epoch(), count))
+
+
+def test_each_process_cuts_its_part_of_a_batch_and_no_more(monkeypatch):
+    counts = []
+    monkeypatch.setattr(training, "as_drawn", lambda some, *how: counts.append(len(some)) or as_drawn(some, *how))
+    alone = batches(3)[2]
+    parts = [batches(1, size=2, rank=rank, place=2)[0] for rank in range(2)]
+    crops, labels = (torch.cat(part) for part in zip(*parts, strict=True))
+    torch.testing.assert_close(crops, alone[0], rtol=0, atol=1e-3)
+    assert torch.equal(labels, alone[1])
+    assert counts == [51, 51, 51, 25, 26]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vgg_lib.augmentation import rescale, rescaled_size
 from vgg_lib.decoded import DecodedPhotos
 from vgg_lib.errors import InputError
 from vgg_lib.geometry import layer_costs
@@ -20,6 +19,7 @@ from vgg_lib.networks import VGG, specify
 from vgg_lib.photos import PhotoFiles
 from vgg_lib.presets import Scale, middle
 from vgg_lib.progress import bar
+from vgg_lib.rescaling import rescale, rescaled_size
 
 #: Pixels that go through a network at once while testing: bounds the memory, whatever the images.
 PIXELS_AT_ONCE = 128 * 64 * 64

@@ -14,10 +14,12 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
-from vgg_lib.augmentation import ColourShift, level_sides, rescale
+from vgg_lib.augmentation import ColourShift
 from vgg_lib.decoded import DecodedPhotos, decoded_once
 from vgg_lib.errors import InputError
 from vgg_lib.preprocessing import Preprocessing
+from vgg_lib.pyramid import level_sides
+from vgg_lib.rescaling import rescale
 
 #: Images handled at once when a whole set is gone through.
 _CHUNK = 256

@@ -32,4 +32,5 @@ class Preprocessing:
         if self.order == "BGR":
             x = x.flip(-3)
         mean, deviation = (torch.tensor(v, device=x.device).view(3, 1, 1) for v in (self.mean, self.deviation))
-        return (x - mean) / deviation
+        # In place: the memory for a second result takes longer to get than to fill.
+        return (x - mean).div_(deviation)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vgg_lib import machine, seeds
-from vgg_lib.augmentation import ColourShift, draw_crops, training_batch
+from vgg_lib.augmentation import ColourShift, as_drawn, draw
 from vgg_lib.checkpoints import load_state, save_state
 from vgg_lib.embedded import embedded
 from vgg_lib.errors import InputError
@@ -285,22 +285,19 @@ class _Training:
     def _rest_of_epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of this epoch that are not done yet, of each this process's part: crops and labels.
 
-        The numbers of the batches that are done are drawn again, so that those of the others are the same.
+        Every process draws for all batches and for the whole of each, so that what is drawn depends neither on where
+        the training went on nor on how many processes there are; it cuts its part alone.
         """
-        preset, photos = self.run.preset, self.photos
+        preset, photos, scale = self.run.preset, self.photos, self.run.scale
         random = seeds.generator(self.run.seed, f"epoch {self.epoch}")
         order = torch.randperm(len(photos), generator=random)[: self.per_epoch * self.batch_size]
         self.net.train()
         resampled_in = machine.autocast_dtype(torch.device("cpu"), preset.precision)  # the processor makes the crops
         for place, indices in enumerate(order.view(-1, self.batch_size), start=-self.place):
-            if place < 0:
-                draw_crops([(preset.crop, preset.crop)] * self.batch_size, self.run.scale, preset.crop, random)
-                if self.colour is not None:
-                    self.colour.draw(self.batch_size, random)
-                continue
-            some = photos.batch(indices)
-            batch = training_batch(some, self.run.scale, preset.crop, random, self.colour, resampled_in)
-            yield batch[self.mine], photos.labels[indices][self.mine]
+            drawn = draw(photos.batch(indices), scale, preset.crop, random, self.colour).part(self.mine)
+            if place >= 0:
+                mine = indices[self.mine]
+                yield as_drawn(photos.batch(mine), drawn, scale, preset.crop, resampled_in), photos.labels[mine]
 
     def step(self, batch: Tensor, labels: Tensor) -> float:
         """One step of gradient descent on crops ``(N, 3, crop, crop)``, 0..255; returns the batch's loss before it."""

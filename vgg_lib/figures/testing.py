@@ -16,10 +16,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from torch import Tensor
 
-from vgg_lib.augmentation import rescale
 from vgg_lib.evaluation import crop_places, places
 from vgg_lib.figures.style import BLACK, BLUE, GREEN, GREY, MINE, ORANGE, PURPLE, VERMILION
 from vgg_lib.networks import VGG
+from vgg_lib.rescaling import rescale
 
 #: One colour for each way of testing: one crop, dense, a grid of crops, both, several nets.
 WAYS = {"centre": GREY, "dense": BLUE, "crops": ORANGE, "both": GREEN, "fused": PURPLE}
