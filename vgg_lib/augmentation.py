@@ -55,7 +55,7 @@ def draw_crops(
     u = torch.rand(4, len(sizes), generator=generator)
     side = (smallest + (u[0] * (largest - smallest + 1)).long()).clamp(max=largest)
     rescaled = rescaled_sizes(torch.as_tensor(sizes), side)
-    top, left = ((u[i + 1] * (rescaled[:, i] - crop + 1)).long() for i in (0, 1))
+    top, left = (u[1:3] * (rescaled.T - crop + 1)).long()
     return Crops(side, top, left, u[3] < 0.5)
 
 
@@ -126,4 +126,4 @@ def as_drawn(
         batch = cut(images, drawn.crops, crop)
     else:
         batch = torch.cat([cut(image[None], drawn.crops.one(i), crop) for i, image in enumerate(images)])
-    return batch if drawn.shifts is None else batch + drawn.shifts.to(batch.device)
+    return batch if drawn.shifts is None else batch.add_(drawn.shifts.to(batch.device))
