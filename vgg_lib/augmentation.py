@@ -104,8 +104,8 @@ def training_batch(
 
     ``images`` are uint8: one tensor ``(N, 3, H, W)``, a list of ``(3, H, W)`` of any sizes, or photographs decoded
     once, none of which is copied. ``colour`` shifts each image's RGB values; results may leave 0..255, as
-    Krizhevsky's do. ``dtype`` is that of the products that resample decoded photographs: bfloat16 where the
-    processor multiplies it is twice as fast, and differs by less than a tenth of a grey level on average.
+    Krizhevsky's do. ``dtype`` is that of the sums and products that resample decoded photographs: bfloat16, where
+    the processor multiplies it, takes two thirds of the time, and differs by a quarter of a grey level on average.
 
     Raises :class:`InputError` when S can fall below the crop.
     """
