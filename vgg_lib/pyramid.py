@@ -1,7 +1,7 @@
 """Crops of photographs that were decoded once, each rescaled to a side S of its own (§3.1, multi-scale training).
 
 Photographs of one size are kept at several, as a pyramid: each is read from the smallest of its levels that is good
-enough for S, in a window no larger than the crop needs. All that depends on S alone is computed once.
+enough for S, in a window no larger than the crops of that level need. All that depends on S alone is computed once.
 """
 
 from __future__ import annotations
@@ -12,27 +12,32 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from vgg_lib.decoded import DecodedPhotos
 from vgg_lib.rescaling import Crops, cut, resampling_matrix, rescaled_size
 
-#: Pixels that a level must have for each pixel of a training image, and how much smaller the next level is. Finer
-#: levels make smaller windows and a larger cache; a lower demand makes coarser pictures.
-OVERSAMPLING, LEVEL_STEP = 5 / 4, 2 ** (1 / 3)
-#: Images whose windows are resampled at once: with more, the windows of the small ones are as large as the largest.
-_AT_ONCE = 24
+#: Pixels that a level must have for each pixel of a training image, and how much smaller the next level is. A lower
+#: demand makes crops that differ more; finer levels make smaller windows, but more of them, and a larger cache.
+OVERSAMPLING, LEVEL_STEP = 9 / 8, 2 ** (1 / 3)
+#: Pixels of a level, along each axis, that make one of a crop. More come nearer to the direct path, and take longer.
+TAPS = 5
+#: What is taken for known of photographs: how neighbouring pixels correlate (Imagenette's of 224 pixels: 0.968), and
+#: the variance that rounding to whole grey levels adds, as a share of the photographs' own.
+CORRELATION, ROUNDING = 0.97, 1 / 12 / 70**2
 
 
 def level_sides(smallest_side: int, scale: tuple[int, int]) -> list[int]:
     """Smallest sides of the reduced copies that serve a range of S, largest first, for photographs of that side.
 
+    The first one has pixels enough for the largest S, each other one for what is left.
+
     >>> level_sides(224, (73, 146))
-    [178, 141, 112]
+    [164, 130, 103]
     """
-    steps = (round(smallest_side / LEVEL_STEP**step) for step in range(1, 64))
-    useful = [side for side in steps if side >= scale[0] * OVERSAMPLING]
-    # One that has enough pixels for the largest S is enough; those above it serve nothing.
-    return [side for i, side in enumerate(useful) if i + 1 == len(useful) or useful[i + 1] < scale[1] * OVERSAMPLING]
+    smallest, largest = scale[0] * OVERSAMPLING, scale[1] * OVERSAMPLING
+    sides = (round(largest / LEVEL_STEP**step) for step in range(64))
+    return [side for side in sides if max(round(smallest), TAPS) < side < smallest_side]
 
 
 def cut_decoded(
@@ -82,59 +87,92 @@ def _cut_one(image: Tensor, crops: Crops, crop: int, dtype: torch.dtype) -> Tens
 class _Axis:
     """How one axis is resampled for each S of a range: all that does not depend on the crop.
 
-    ``ratio`` (source pixels a target pixel) and ``half_width`` of the filter are float32 ``(S,)``, the others int64
-    ``(S,)``: ``reach`` is how many source pixels a crop needs, ``start`` and ``mirrored`` are the rows of ``table``
-    ``(rows, longest source)`` at which the weights of an S begin, and end in their mirrored form.
+    Its pixels at the first S, then at the next, are the places ``(places,)``: an S begins at ``start`` ``(S,)``.
+    Each is a sum of consecutive source pixels, from ``first`` ``(places,)`` on, by ``weights`` ``(places, taps)``.
+    ``matrix`` ``(2 × places, longest source)`` is the same with its zeros, then each S mirrored, which ends at ``ends``
+    ``(S,)``. A crop is made from ``window`` source pixels, a number for each S, the first at most ``last`` ``(S,)``.
     """
 
-    ratio: Tensor
-    half_width: Tensor
-    reach: Tensor
     start: Tensor
-    mirrored: Tensor
-    table: Tensor
+    first: Tensor
+    weights: Tensor
+    matrix: Tensor
+    ends: Tensor
+    window: tuple[int, ...]
+    last: Tensor
 
-    def first(self, s: Tensor, offset: Tensor) -> Tensor:
-        """The first source pixel that crops at ``offset`` need, int64; may be below 0."""
-        return ((offset + 0.5) * self.ratio[s] - self.half_width[s] - 0.5).ceil().long()
-
-    def weights(self, place: Tensor, shape: tuple[int, int]) -> Tensor:
-        """Weights ``(n, *shape)``, target by source, from each place in the table on: its row × width + column."""
-        stride = self.table.shape[1]
-        places = self.table.numel() - ((shape[0] - 1) * stride + shape[1]) + 1
-        return self.table.as_strided((places, *shape), (1, stride, 1)).index_select(0, place)
+    def matrices(self, begin: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Weights ``(n, *shape)``, target by source, each from the number ``begin`` ``(n,)`` of the matrix on."""
+        stride = self.matrix.shape[1]
+        numbers = self.matrix.numel() - ((shape[0] - 1) * stride + shape[1]) + 1
+        return self.matrix.as_strided((numbers, *shape), (1, stride, 1)).index_select(0, begin)
 
 
 @lru_cache(maxsize=16)
 def _axis(
     sources: tuple[int, ...], original: int, smallest: int, scale: tuple[int, int], crop: int, dtype: torch.dtype
 ) -> _Axis:
-    """For each S of ``scale``, from an axis of ``sources[S - scale[0]]`` pixels, ``original`` before any reduction.
+    """For each S of ``scale``, from an axis of ``sources[S - scale[0]]`` pixels, ``original`` before any reduction."""
+    targets = original * torch.arange(scale[0], scale[1] + 1) // smallest
+    places, start = int(targets.sum()), targets.cumsum(0) - targets
+    matrix, first, end = torch.zeros(2, places, max(sources), dtype=dtype), [], []
+    for source, target, begin in zip(sources, targets.tolist(), start.tolist(), strict=True):
+        direct = _whole(original, target)
+        weights = direct if source == original else _from_level(direct, source)
+        matrix[0, begin : begin + target, :source] = weights
+        matrix[1, begin : begin + target, :source] = weights.flip(0)
+        held = (weights != 0).int()
+        first.append(held.argmax(1))
+        end.append(source - held.flip(1).argmax(1))
+    taps = int((torch.cat(end) - torch.cat(first)).max())
+    first = [f.clamp(max=source - taps) for f, source in zip(first, sources, strict=True)]
+    needed = [int((f[crop - 1 :] - f[: len(f) - crop + 1]).max()) + taps for f in first]
+    # One size for all that is read from one level: what is of one size is resampled at once.
+    window = tuple(max(n for n, other in zip(needed, sources, strict=True) if other == source) for source in sources)
+    together = torch.cat(first)
+    weights = matrix[0].gather(1, together[:, None] + torch.arange(taps))
+    last = torch.tensor(sources) - torch.tensor(window)
+    return _Axis(start, together, weights, matrix.flatten(0, 1), places + start + targets, window, last)
 
-    A level was reduced by a triangle whose half-width is one of its own pixels. Variances of filters add, so that
-    a second triangle of half-width √(r² - 1) makes both together as wide as the one of half-width r that would
-    do it directly.
+
+def _whole(source: int, target: int) -> Tensor:
+    """The weights that rescale all of an axis on the direct path: ``(target, source)``."""
+    return resampling_matrix(source, torch.tensor([target]), torch.zeros(1), target)[0]
+
+
+def _from_level(direct: Tensor, level: int) -> Tensor:
+    """Weights of a level's pixels that come nearest to ``direct``, those of the original's: ``(target, level)``.
+
+    What the level shows and what is wanted are both sums over the original pixels. Which sum of a few of the one comes
+    nearest to the other, on average over photographs, follows from how their pixels correlate: least squares. Weights
+    that only interpolate would blur once more what the level has blurred before.
     """
-    target = original * torch.arange(scale[0], scale[1] + 1) // smallest
-    source = torch.tensor(sources)
-    ratio = source / target.double()
-    direct = ratio.clamp(min=1)
-    half_width = torch.where(source == original, direct, (ratio**2 - 1).clamp(min=1).sqrt())
-    table = torch.zeros(2, int(target.sum()), max(sources), dtype=dtype)
-    start = target.cumsum(0) - target
-    for pixels, length, row, half in zip(sources, target, start.tolist(), half_width, strict=True):
-        matrix = resampling_matrix(pixels, length[None], torch.zeros(1), int(length), half[None])[0]
-        for way, form in enumerate((matrix, matrix.flip(0))):
-            table[way, row : row + int(length), :pixels] = form
-    reach = (ratio * (crop - 1) + 2 * half_width).ceil().long()
-    ends = table.shape[1] + start + target
-    return _Axis(ratio.float(), half_width.float(), reach, start, ends, table.flatten(0, 1))
+    target, original = direct.shape
+    seen, among = _covariances(original, level)
+    centres = (torch.arange(target, dtype=torch.float64) + 0.5) * level / target - 0.5
+    nearest = (centres - TAPS / 2).ceil().long().clamp(0, level - TAPS)[:, None] + torch.arange(TAPS)
+    wanted = (direct.double() @ seen).gather(1, nearest)
+    weights = torch.linalg.solve(among[nearest[:, :, None], nearest[:, None]], wanted)
+    weights = weights / weights.sum(1, keepdim=True)
+    return torch.zeros(target, level, dtype=torch.float64).scatter_(1, nearest, weights).float()
+
+
+@lru_cache(maxsize=16)
+def _covariances(original: int, level: int) -> tuple[Tensor, Tensor]:
+    """Of original pixels with a level's, ``(original, level)``, and of the level's, ``(level, level)``: float64."""
+    reduction = _whole(original, level).double()
+    apart = torch.arange(original)[:, None] - torch.arange(original)
+    seen = CORRELATION ** apart.abs().double() @ reduction.T
+    return seen, reduction @ seen + ROUNDING * torch.eye(level, dtype=torch.float64)
 
 
 def _cut_from_levels(
     photos: DecodedPhotos, crops: Crops, scale: tuple[int, int], crop: int, dtype: torch.dtype
 ) -> Tensor:
-    """:func:`cut_decoded` for photographs of one size, each at an S of its own."""
+    """:func:`cut_decoded` for photographs of one size, each at an S of its own.
+
+    All that one level serves is resampled at once: there is so little arithmetic that each call is felt.
+    """
     assert photos.size is not None
     files = sorted((photos.file, *photos.levels), key=lambda file: file.pixels.numel())
     level_of, heights, widths = _served(tuple(file.size or (0, 0) for file in files), scale)
@@ -142,41 +180,39 @@ def _cut_from_levels(
     rows = _axis(heights, photos.size[0], smallest, scale, crop, dtype)
     columns = _axis(widths, photos.size[1], smallest, scale, crop, dtype)
 
-    s = crops.side - scale[0]
-    # By level, then by window: what is resampled at once has windows of one size.
-    order = (level_of[s] * 2**32 + rows.reach[s]).argsort()
-    photo, s, top, left, flip = (v.index_select(0, order) for v in (photos.index, s, crops.top, crops.left, crops.flip))
-    first_row, first_column = rows.first(s, top), columns.first(s, left)
-    row = (rows.start[s] + top) * rows.table.shape[1]
-    column = torch.where(flip, columns.mirrored[s] - crop - left, columns.start[s] + left) * columns.table.shape[1]
-    high, wide = rows.reach[s].tolist(), columns.reach[s].tolist()
-    batch = torch.empty(len(s), crop, 3, crop, dtype=dtype)
+    side, order = crops.side.sort()  # is sorted by level, too
+    s = side - scale[0]
+    photo, top, left, flip = (v.index_select(0, order) for v in (photos.index, crops.top, crops.left, crops.flip))
+    row, column = rows.start[s] + top, columns.start[s] + left
+    y, x = torch.minimum(rows.first[row], rows.last[s]), torch.minimum(columns.first[column], columns.last[s])
+    place = row[:, None] + torch.arange(crop)
+    first, weights = rows.first[place] - y[:, None], rows.weights[place]
+    across_from = torch.where(flip, columns.ends[s] - crop - left, column) * columns.matrix.shape[1] + x
+    batch = torch.empty(len(s), crop * 3, crop, dtype=dtype)
     begin = 0
-    for file, count in zip(files, level_of[s].bincount(minlength=len(files)).tolist(), strict=True):
-        assert file.size is not None
-        pieces = -(-count // _AT_ONCE)
-        for piece in range(pieces):
-            part = slice(begin + count * piece // pieces, begin + count * (piece + 1) // pieces)
-            n = part.stop - part.start
-            height, width = (
-                min(full, _in_fours(max(needs[part]))) for full, needs in zip(file.size, (high, wide), strict=True)
-            )
-            y = first_row[part].clamp(0, file.size[0] - height)
-            x = first_column[part].clamp(0, file.size[1] - width)
-            windows = file.windows(photo[part], y, x, (height, width), by_row=True).to(dtype)
-            across = columns.weights(column[part] + x, (crop, width)).transpose(1, 2)
-            down = rows.weights(row[part] + y, (crop, height))
-            reduced = torch.bmm(windows.view(n, height * 3, width), across).view(n, height, 3 * crop)
-            torch.bmm(down, reduced, out=batch[part].view(n, crop, 3 * crop))
-        begin += count
-    return (
-        batch.index_select(0, order.argsort()).transpose(1, 2).to(torch.float32, memory_format=torch.contiguous_format)
-    )
+    for file, n in zip(files, level_of[s].bincount(minlength=len(files)).tolist(), strict=True):
+        if n:
+            part = slice(begin, begin + n)
+            height, width = (axis.window[int(s[begin])] for axis in (rows, columns))
+            windows = file.windows(photo[part], y[part], x[part], (height, width), by_row=True).to(dtype)
+            which = first[part] + (torch.arange(n) * height)[:, None]
+            down = _sums(windows.view(n * height, 3 * width), which, weights[part])
+            across = columns.matrices(across_from[part], (crop, width))
+            torch.bmm(down.view(n, crop * 3, width), across.transpose(1, 2), out=batch[part])
+        begin += n
+    by_row = batch.index_select(0, order.argsort()).view(len(s), crop, 3, crop)
+    return by_row.transpose(1, 2).to(torch.float32, memory_format=torch.contiguous_format)
 
 
-def _in_fours(pixels: int) -> int:
-    """Rounded up: a product of new sizes is prepared anew, and few sizes are soon all known."""
-    return -(-pixels // 4) * 4
+def _sums(rows: Tensor, first: Tensor, weights: Tensor) -> Tensor:
+    """Sums of rows of ``rows`` ``(r, width)``: from ``first`` ``(n, m)`` on, times ``weights`` ``(n, m, taps)``.
+
+    To PyTorch, which returns them as ``(n × m, width)``, these are bags of embeddings. A product with a matrix, most
+    of whose weights would be 0, takes several times as long.
+    """
+    taps = weights.shape[-1]
+    which = first.view(-1, 1) + torch.arange(taps)
+    return functional.embedding_bag(which, rows, per_sample_weights=weights.view(-1, taps), mode="sum")
 
 
 @lru_cache(maxsize=16)
@@ -187,8 +223,8 @@ def _served(
 
     The smallest that has enough pixels does, or else the largest.
     """
-    enough = [
-        next((n for n, size in enumerate(sizes) if min(size) >= s * OVERSAMPLING), len(sizes) - 1)
+    serving = [
+        next((n for n, size in enumerate(sizes) if min(size) >= round(s * OVERSAMPLING)), len(sizes) - 1)
         for s in range(scale[0], scale[1] + 1)
     ]
-    return torch.tensor(enough), tuple(sizes[n][0] for n in enough), tuple(sizes[n][1] for n in enough)
+    return torch.tensor(serving), tuple(sizes[n][0] for n in serving), tuple(sizes[n][1] for n in serving)

@@ -46,19 +46,17 @@ def rescale(image: Tensor, smallest_side: int) -> Tensor:
     return out if image.ndim == 4 else out[0]
 
 
-def resampling_matrix(
-    source: int, target: Tensor, offset: Tensor, length: int, half_width: Tensor | None = None
-) -> Tensor:
+def resampling_matrix(source: int, target: Tensor, offset: Tensor, length: int) -> Tensor:
     """Weights that rescale ``source`` pixels to ``target`` ones and keep ``length`` from ``offset`` on.
 
     ``target`` and ``offset`` are ``(N,)``, in pixels; the result is ``(N, length, source)``, each row
     summing to 1. The filter is the antialiased triangle that ``rescale`` uses too: its half-width is one
-    source pixel when enlarging and one target pixel when reducing, or ``half_width`` ``(N,)`` source pixels.
+    source pixel when enlarging and one target pixel when reducing.
     """
     ratio = source / target.double()  # source pixels per target pixel
     places = offset.double()[:, None] + torch.arange(length, device=target.device)
     centres = (places + 0.5) * ratio[:, None]
-    half_width = (ratio.clamp(min=1.0) if half_width is None else half_width)[:, None, None]
+    half_width = ratio.clamp(min=1.0)[:, None, None]
     pixels = torch.arange(source, device=target.device, dtype=torch.float64) + 0.5
     weights = (1 - (pixels - centres[:, :, None]).abs() / half_width).clamp(min=0.0)
     return (weights / weights.sum(dim=2, keepdim=True)).float()
