@@ -33,10 +33,22 @@ KILLS = 10
 
 
 def train_and_tell(run, folder, said, keep_every):
-    """What the process does that is killed: train from the checkpoint on, tell of each step, write the weights."""
+    """What a process does: train from the checkpoint on, tell of each step, write the weights."""
     training.KEEP_EVERY = keep_every
     trained = train(run, checkpoint=folder / "state", watch=lambda done, *_: said.send(done), progress=False)
     save_net(trained.net, folder / "net", classes=trained.classes, run=run)
+
+
+def train_and_wait(run, folder, said, keep_every):
+    """The same for a process that is to be killed: should the kill come late, it waits at the last step."""
+    training.KEEP_EVERY = keep_every
+
+    def tell(done, *_):
+        said.send(done)
+        if done == STEPS:
+            signal.pause()
+
+    train(run, checkpoint=folder / "state", watch=tell, progress=False)
 
 
 def started(target, *arguments):
@@ -76,7 +88,7 @@ def test_a_training_killed_ten_times_ends_with_the_weights_of_one_that_never_was
 
     begins, places = [], []
     for moment in sorted(chance.sample(range(1, STEPS), KILLS)):
-        process, said = started(train_and_tell, run, kept, 0.1)
+        process, said = started(train_and_wait, run, kept, 0.1)
         begins.append(done := said.recv())
         while done < moment:
             done = said.recv()

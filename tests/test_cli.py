@@ -170,6 +170,7 @@ def test_ctrl_c_leaves_no_half_file_and_says_how_to_go_on(tmp_path):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background may ignore it
     )
     seen = ""
     while "loss=" not in seen:  # the first step is done
