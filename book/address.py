@@ -17,7 +17,7 @@ CONFIG = re.compile(r'(?<=^repository:\n  url: ")[^"]*(?="$)', re.MULTILINE)
 README = re.compile(r"(?<=<!-- chapters -->\n).*?(?=<!-- end -->)", re.DOTALL)
 CITATION = re.compile(r"^repository-code:.*\n|\Z", re.MULTILINE)
 GITHUB = re.compile(r"https://github\.com/(?P<owner>[\w.-]+)/(?P<name>[\w.-]+?)(?:\.git|/)?")
-ALLOWED = re.compile(r'(?:https|file)://[^\s"\'{}$`\\]+')  # it goes into a cell that installs from it
+ALLOWED = re.compile(r"(?:https|file)://[\w.~:/@%+-]+", re.ASCII)  # a cell hands it to a shell, without quotes
 
 FIRST_CELL = """\
 # Nothing to do where vgg-lib is installed. Elsewhere, as in Colab, it is installed beside the PyTorch that is there.
@@ -46,6 +46,8 @@ def everything(url: str, root: Path = ROOT) -> dict[Path, str]:
     """The files that know the address, as they should read when it is ``url``; raises ``ValueError`` for none."""
     if url and not ALLOWED.fullmatch(url):
         raise ValueError(f"{url!r} is no address to install from: give one like https://github.com/OWNER/NAME")
+    if found := GITHUB.fullmatch(url):  # without .git, as links are built from it
+        url = "https://github.com/{owner}/{name}".format(**found.groupdict())
     notebooks = sorted((root / "notebooks").glob("*.ipynb"))
     texts = {path: path.read_text(encoding="utf-8") for path in notebooks}
     for name, pattern, new in (

@@ -95,7 +95,7 @@ def test_an_address_is_set_everywhere_at_once_and_taken_out_again(copy):
 
     tell("")
     before, url = told(), "https://github.com/somebody/a-book"
-    tell(url)
+    tell(url + ".git")
     assert address.address(copy) == yaml.safe_load((copy / "_config.yml").read_text())["repository"]["url"] == url
     for path, text in told().items():
         assert url in text
@@ -107,7 +107,17 @@ def test_an_address_is_set_everywhere_at_once_and_taken_out_again(copy):
     assert told() == before
 
 
-@pytest.mark.parametrize("url", ["github.com/a/b", "https://a.org/x'; rm -r /", "javascript:x", "https://a.org/{b}"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "github.com/a/b",
+        "https://a.org/x'; rm -r /",
+        "javascript:x",
+        "https://a.org/{b}",
+        "https://a.org/b;ls",
+        "https://a.org/b|ls",
+    ],
+)
 def test_what_is_no_address_changes_nothing(url):
     command = [sys.executable, str(ROOT / "book" / "address.py"), url]
     said = subprocess.run(command, capture_output=True, text=True)
