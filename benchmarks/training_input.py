@@ -71,7 +71,7 @@ def ours(photos: Photos, scale: Scale) -> Iterator[Tensor]:
     while True:
         for indices in torch.randperm(len(photos), generator=random).split(LAPTOP.batch_size):
             some = prepared.batch(indices)
-            yield preprocessing(training_batch(some, scale, LAPTOP.crop, random, None, DTYPE))
+            yield preprocessing.in_place(training_batch(some, scale, LAPTOP.crop, random, None, DTYPE))
 
 
 def rate(batches: Iterator[Tensor], warm_up: int) -> float:

@@ -3,6 +3,8 @@
 import pytest
 import torch
 import torchvision
+from torch import nn
+from torch.nn import functional
 
 from vgg_lib.errors import InputError
 from vgg_lib.initialisation import Initialisation, initialise
@@ -47,6 +49,28 @@ def test_a_gives_the_same_logits_with_torchvisions_weights():
     ours.load_state_dict(theirs.state_dict(), assign=True)
     x = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(ours(x), theirs(x), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("name", ["A", "A-LRN", "D"])
+def test_pooled_before_the_relu_each_bit_of_each_gradient_is_as_behind_it(name, batch_norm):
+    net = vgg(name, num_classes=10, image_size=64, width=1 / 8, batch_norm=batch_norm, dropout=0.0)
+    initialise(net, Initialisation("he"), seed=0)
+    random = torch.Generator().manual_seed(0)
+    x, y = torch.randn(4, 3, 64, 64, generator=random), torch.randint(0, 10, (4,), generator=random)
+
+    def gradients():
+        loss = functional.cross_entropy(net(x), y)
+        return torch.autograd.grad(loss, list(net.parameters()))
+
+    ours, layers = gradients(), list(net.features)
+    kinds = [type(layer) for layer in layers]
+    for i in range(len(layers) - 1):
+        if kinds[i : i + 2] == [nn.MaxPool2d, nn.ReLU]:
+            layers[i : i + 2] = reversed(layers[i : i + 2])
+    net.features = nn.Sequential(*layers)
+    assert [type(layer) for layer in net.features] != kinds
+    assert all(torch.equal(*pair) for pair in zip(ours, gradients(), strict=True))
 
 
 def test_d_maps_an_image_to_1000_logits():

@@ -8,6 +8,7 @@ from PIL import Image
 from vgg_lib.embedded import embedded
 from vgg_lib.errors import InputError
 from vgg_lib.photos import PhotoFiles, Photos, decode, in_held_out_tenth
+from vgg_lib.preprocessing import Preprocessing
 
 
 def photos(count=30, height=40, width=50):
@@ -73,6 +74,17 @@ def test_preprocessing_subtracts_the_mean_colour(scale):
 def test_the_papers_inputs_keep_their_deviation_and_unit_inputs_have_1(scale, deviation):
     x = photos().statistics().preprocessing(scale)(photos().images)
     assert float(x.var((0, 2, 3)).mean().sqrt()) == pytest.approx(deviation, rel=1e-3)
+
+
+@pytest.mark.parametrize("order", ["RGB", "BGR"])
+def test_preprocessing_leaves_what_it_is_given_unless_told_that_nobody_needs_it(order):
+    preprocessing = Preprocessing((1.0, 2.0, 3.0), (4.0, 5.0, 6.0), order)
+    images = photos().images.float()
+    before = images.clone()
+    x = preprocessing(images)
+    assert torch.equal(images, before)
+    assert torch.equal(preprocessing.in_place(images), x)
+    assert torch.equal(images, before if order == "BGR" else x)
 
 
 def test_rescaled_photographs_have_the_smallest_side_asked_for():

@@ -216,7 +216,10 @@ class VGG(nn.Module):
             elif spec.layer.kind == "lrn":
                 features.append(LocalResponseNorm())
             else:
-                features.append(nn.MaxPool2d(spec.layer.kernel, spec.layer.stride))
+                # The largest value is the same before a ReLU as behind it, and so is its gradient, bit for bit:
+                # pooled first, a quarter of the values is left to rectify.
+                behind = len(features) - isinstance(features[-1], nn.ReLU)
+                features.insert(behind, nn.MaxPool2d(spec.layer.kernel, spec.layer.stride))
         self.features = nn.Sequential(*features)
         self.classifier = nn.Sequential(*classifier)
 

@@ -28,9 +28,13 @@ class Preprocessing:
         >>> Preprocessing(mean=(1, 2, 3), order="BGR")(torch.tensor([10, 20, 30]).view(3, 1, 1)).flatten()
         tensor([29., 18.,  7.])
         """
-        x = images.float()
-        if self.order == "BGR":
-            x = x.flip(-3)
+        return self.in_place(images.to(torch.float32, copy=True))
+
+    def in_place(self, images: Tensor) -> Tensor:
+        """The same for float32 images that nobody needs any more: they become the result, unless turned to BGR.
+
+        Memory for a second result takes longer to get than to fill.
+        """
+        x = images.flip(-3) if self.order == "BGR" else images
         mean, deviation = (torch.tensor(v, device=x.device).view(3, 1, 1) for v in (self.mean, self.deviation))
-        # In place: the memory for a second result takes longer to get than to fill.
-        return (x - mean).div_(deviation)
+        return x.sub_(mean).div_(deviation)

@@ -300,9 +300,12 @@ class _Training:
                 yield as_drawn(photos.batch(mine), drawn, scale, preset.crop, resampled_in), photos.labels[mine]
 
     def step(self, batch: Tensor, labels: Tensor) -> float:
-        """One step of gradient descent on crops ``(N, 3, crop, crop)``, 0..255; returns the batch's loss before it."""
+        """One step of gradient descent on crops ``(N, 3, crop, crop)``, 0..255; returns the loss before it.
+
+        ``batch`` is used up.
+        """
         device = self.together.device
-        x = self.net.preprocessing(batch.to(device)).contiguous(memory_format=torch.channels_last)
+        x = self.net.preprocessing.in_place(batch.to(device)).contiguous(memory_format=torch.channels_last)
         with machine.autocast(device, self.dtype):
             loss = functional.cross_entropy(self.model(x), labels.to(device))
         # The mean of the processes' gradients is then that of the batch, whatever the sizes of its parts.
