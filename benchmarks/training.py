@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from statistics import median
 
 import torch
@@ -23,7 +24,7 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 from training_input import table as input_table
 
-from vgg_lib import machine, macs, make_run, recorded, vgg
+from vgg_lib import cost_table, machine, macs, make_run, recorded, vgg
 from vgg_lib.imagenette import FOLDERS, find
 from vgg_lib.parallel import Team
 from vgg_lib.response_norm import LocalResponseNorm
@@ -138,6 +139,37 @@ def bare(network: str, *, batch_norm: bool = False, compiled: bool = False, torc
     return rate(step)
 
 
+def stages(network: str) -> list[str]:
+    """Rows: each stage of a net by itself, forwards and backwards, and what it reaches of the machine's products."""
+    size = {"num_classes": 10, "image_size": LAPTOP.crop, "width": LAPTOP.width}
+    net = vgg(network, **size).to(memory_format=torch.channels_last)  # type: ignore[call-overload, arg-type]
+    layers, ends = list(net.features), [0]
+    ends += [i + 2 for i, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d)]  # the ReLU is behind the pool
+    parts = [nn.Sequential(*layers[begin:end]) for begin, end in pairwise(ends)]
+    parts.append(nn.Sequential(nn.Flatten(), *net.classifier))
+    names = [f"conv{n}" for n in range(1, len(parts))] + ["fc"]
+    costs, dtype, products = cost_table(network, **size), machine.autocast_dtype(CPU), product_rate()  # type: ignore[arg-type]
+    x = torch.randn(LAPTOP.batch_size, 3, LAPTOP.crop, LAPTOP.crop).contiguous(memory_format=torch.channels_last)
+    took, shares = [], []
+    for name, part in zip(names, parts, strict=True):
+
+        def step(part: nn.Module = part, x: Tensor = x) -> None:
+            part.zero_grad(set_to_none=True)
+            with machine.autocast(CPU, dtype):
+                out = part(x)
+            out.backward(torch.ones_like(out))
+
+        took.append(LAPTOP.batch_size / rate(step))
+        work = costs[costs.index.str.startswith(name)]["macs"].sum()
+        shares.append(6 * work * LAPTOP.batch_size / took[-1] / 1e9 / products)
+        with machine.autocast(CPU, dtype):
+            x = part(x).detach().requires_grad_()
+    return [
+        f"| {name} | {1000 * seconds:.1f} | {100 * seconds / sum(took):.0f} % | {100 * share:.0f} % |"
+        for name, seconds, share in zip(names, took, shares, strict=True)
+    ]
+
+
 def lrn_milliseconds(layer: nn.Module, dtype: torch.dtype) -> float:
     """Forward and backward of a normalisation on the maps behind A's first convolution."""
     maps = torch.randn(LAPTOP.batch_size, int(64 * LAPTOP.width), LAPTOP.crop, LAPTOP.crop, dtype=dtype)
@@ -236,6 +268,12 @@ def main() -> None:
             "| net | images/s | ms a step | of the machine's products |",
             "| --- | --- | --- | --- |",
             *corners(),
+            "",
+            "**Stages of D**: each by itself, forwards and backwards.",
+            "",
+            "| layers | ms a step | of the time | of the machine's products |",
+            "| --- | --- | --- | --- |",
+            *stages("D"),
             "",
             "**Side by side**: images a second in all.",
             "",
