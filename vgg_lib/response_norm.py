@@ -1,8 +1,8 @@
-"""AlexNet's local response normalisation (§2.1), as one banded 1×1 convolution and its exact gradient.
+"""AlexNet's local response normalisation (§2.1), as products with a banded matrix, and its exact gradient.
 
 PyTorch's own layer pools over channels in three dimensions, forwards and backwards, which takes several times as
-long as the whole step of net A around it. Summing neighbouring channels is a product with a banded matrix, and
-that is a 1×1 convolution: what every back end is fastest at.
+long as the whole step of net A around it. Summing neighbouring channels is a product with a matrix of ones around
+its diagonal, and products are what every back end is fastest at.
 """
 
 from __future__ import annotations
@@ -11,67 +11,79 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 
 def _band(channels: int, n: int, like: Tensor) -> Tensor:
-    """A 1×1 convolution's weights ``(C, C, 1, 1)`` that sum ``n`` neighbouring channels."""
+    """The matrix ``(C, C)`` that sums, for each channel to be normalised, its ``n`` neighbours."""
     i = torch.arange(channels, device=like.device)
-    offset = i - i[:, None]  # of the channel that is summed from the channel that is normalised
-    return ((offset >= -(n // 2)) & (offset < n - n // 2)).to(like.dtype)[:, :, None, None]
+    offset = i[:, None] - i  # of the channel that is summed from the channel that is normalised
+    return ((offset >= -(n // 2)) & (offset < n - n // 2)).to(_exact(like))
 
 
 def _power(u: Tensor, beta: float) -> Tensor:
-    """``u^−β`` for positive u; roots alone for AlexNet's β, since they are several times faster than powers."""
+    """``u^β`` for positive u; roots alone for AlexNet's β, since they are several times faster than powers."""
     if beta == 0.75:
-        root = u.rsqrt()
+        root = u.sqrt()
         return root.sqrt().mul_(root)
-    return u.pow(-beta)
+    return u.pow(beta)
 
 
 #: Values handled at once on a processor: so many that a piece and all that is computed of it stay in its cache.
-_AT_ONCE = 2**18
+_AT_ONCE = 2**17
 
 
 class _Normalise(torch.autograd.Function):
     """Forwards and backwards written out, piece by piece: autograd would keep, write and read twice as many maps.
 
-    Σ a² may be in bfloat16, but k + α Σ a² is not: near k = 2 its steps of 1/128 would round the whole effect away.
+    Maps may be in bfloat16, but k + α Σ a² is not: near k = 2 its steps of 1/128 would round the whole effect away.
     """
 
     @staticmethod
-    def forward(ctx: Any, a: Tensor, n: int, alpha: float, beta: float, k: float) -> Tensor:
-        band = _band(a.shape[1], n, a)
-        ctx.save_for_backward(a, band)
-        ctx.parameters = alpha, beta, k
-        out = torch.empty_like(a)
-        for piece, place in zip(_pieces(a), _pieces(out), strict=True):
-            place.copy_(piece * _power(_sum(piece, band, alpha, k), beta))
+    def forward(ctx: Any, maps: Tensor, n: int, alpha: float, beta: float, k: float) -> Tensor:
+        ctx.save_for_backward(maps)
+        ctx.parameters = n, alpha, beta, k
+        out = _like(maps)
+        with torch.autocast(maps.device.type, enabled=False):
+            band = _band(maps.shape[1], n, maps) * alpha
+            for piece, place in zip(_pieces(maps), _pieces(out), strict=True):
+                a = piece.to(band.dtype)
+                place.copy_(a / _power(_sum(a, band, k), beta))
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        a, band = ctx.saved_tensors
-        alpha, beta, k = ctx.parameters
-        out = torch.empty_like(a)
-        for piece, gradient, place in zip(_pieces(a), _pieces(gradients[0]), _pieces(out), strict=True):
-            u = _sum(piece, band, alpha, k)
-            direct = _power(u, beta).mul_(gradient)
-            through = functional.conv2d((direct * piece).div_(u).to(a.dtype), band.transpose(0, 1)).to(u.dtype)
-            place.copy_(direct.sub_(through.mul_(piece).mul_(2 * alpha * beta)))
+        (maps,) = ctx.saved_tensors
+        n, alpha, beta, k = ctx.parameters
+        band, out = _band(maps.shape[1], n, maps) * alpha, _like(maps)
+        for piece, gradient, place in zip(_pieces(maps), _pieces(gradients[0]), _pieces(out), strict=True):
+            a = piece.to(band.dtype)
+            u = _sum(a, band, k)
+            direct = gradient / _power(u, beta)
+            through = (direct * a).div_(u) @ band.T
+            place.copy_(direct.addcmul_(through, a, value=-2 * beta))
         return out, None, None, None, None
 
 
+def _exact(maps: Tensor) -> torch.dtype:
+    """What maps are normalised in: float32 or finer."""
+    return torch.promote_types(maps.dtype, torch.float32)
+
+
+def _like(maps: Tensor) -> Tensor:
+    """Memory for maps ``(N, C, H, W)`` of that shape, channels-last."""
+    n, channels, height, width = maps.shape
+    return maps.new_empty(n, height, width, channels).permute(0, 3, 1, 2)
+
+
 def _pieces(maps: Tensor) -> tuple[Tensor, ...]:
-    """Maps ``(N, C, H, W)`` split along N; whole on a GPU."""
-    images = max(1, _AT_ONCE // max(1, maps[0].numel())) if maps.device.type == "cpu" and len(maps) else len(maps)
-    return maps.split(max(1, images))
+    """Maps ``(N, C, H, W)`` as rows of channels ``(n, C)``, some places at once: copied if not channels-last."""
+    rows = maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+    return rows.split(max(1, _AT_ONCE // maps.shape[1]) if maps.device.type == "cpu" else max(1, len(rows)))
 
 
-def _sum(a: Tensor, band: Tensor, alpha: float, k: float) -> Tensor:
-    """``k + α Σ a²`` over each channel's neighbours, in float32 or finer."""
-    squares = functional.conv2d(a * a, band)
-    return squares.to(torch.promote_types(a.dtype, torch.float32)).mul_(alpha).add_(k)
+def _sum(a: Tensor, band: Tensor, k: float) -> Tensor:
+    """``k + α Σ a²`` over each channel's neighbours; the band is α and 0."""
+    return ((a * a) @ band).add_(k)
 
 
 class LocalResponseNorm(nn.Module):
