@@ -79,6 +79,9 @@ def arms(study: Study, known: Known) -> str:
     failures = [record for record in known.values() if record.outcome == "failed"]
     lines += ["", *(f"- failed: {record.run} ({record.reason})" for record in failures)]
     lines.append(f"{len(missing)} of the {sum(map(len, by_recipe.values()))} runs named so far are still to be done.")
+    processors = sorted({record.machine["processor"] for record in known.values()})
+    if processors:
+        lines.append(f"Processors of those that are done: {', '.join(processors)}.")
     return "\n".join(lines) + "\n"
 
 

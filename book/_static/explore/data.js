@@ -32,6 +32,8 @@ explore.data = {
 {"network":"D","preset":"laptop","norm":true,"rate":0.02,"epochs":40,"scale":73,"text":"D + batch norm, S=73, he","own":0},
 {"network":"D","preset":"laptop","norm":true,"rate":0.05,"epochs":40,"scale":73,"text":"D + batch norm, S=73, he, learning_rate 0.05","own":0},
 {"network":"A","preset":"laptop","norm":false,"rate":0.02,"epochs":80,"scale":73,"text":"A, S=73, he, epochs 80","own":0},
+{"network":"D","preset":"laptop","norm":false,"rate":0.02,"epochs":80,"scale":73,"text":"D, S=73, he, epochs 80","own":0},
+{"network":"A","preset":"laptop","norm":false,"rate":0.02,"epochs":160,"scale":73,"text":"A, S=73, he, epochs 160","own":0},
 {"network":"A","preset":"quick","norm":false,"rate":0.02,"epochs":60,"scale":[36,72],"text":"A, S=(36, 72), he, width 0.125, epochs 60","own":10}
 ],
 "run":["study","recipe","seed","outcome","key","tests"],
@@ -51,8 +53,11 @@ explore.data = {
 ["pilot",10,0,"finished","7b614fd6576536e4",[[0,"held-out",935,15.51,8.7,0]]],
 ["pilot",11,0,"finished","7650abdc5e214f34",[[0,"held-out",935,14.76,5.8,0]]],
 ["pilot",12,0,"finished","776d1ea4ccdf4e0f",[[0,"held-out",935,19.25,3.9,0]]],
+["pilot",12,1,"finished","deb1f417811ada80",[[0,"held-out",935,21.07,3.6,0]]],
+["pilot",13,0,"finished","0dd7a310108dd92d",[[0,"held-out",935,20.32,5.1,0]]],
+["pilot",14,0,"finished","0b2a85f8bd8303ef",[[0,"held-out",935,17.22,2.9,0]]],
 ["testing",0,0,"finished","af7b743c5a47e6c7",[[1,"held-out",935,19.57,1.1,0],[2,"held-out",935,22.14,0.4,0],[0,"held-out",935,21.18,1.1,0],[3,"held-out",935,18.93,2.4,0],[4,"held-out",935,17.75,14.9,0],[5,"held-out",935,16.79,43.7,0],[6,"held-out",935,18.93,15.3,0],[7,"held-out",935,17.75,47.9,0],[8,"held-out",935,21.71,5.5,0],[9,"held-out",935,18.07,46.3,0],[0,"held-out",935,19.47,2.1,1],[7,"held-out",935,17.01,110.3,1]]],
-["things",13,0,"finished","91b9d85f3cf84ee5",[[10,"held-out",258,11.63,0.3,0]]]
+["things",15,0,"finished","91b9d85f3cf84ee5",[[10,"held-out",258,11.63,0.3,0]]]
 ],
 "student":[12.7062,4.3027,3.1824,2.7764,2.5706,2.4469,2.3646,2.306,2.2622,2.2281,2.201,2.1788,2.1604,2.1448,2.1314,2.1199,2.1098,2.1009,2.093,2.086,2.0796,2.0739,2.0687,2.0639,2.0595,2.0555,2.0518,2.0484,2.0452]
 }
