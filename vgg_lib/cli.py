@@ -140,7 +140,8 @@ def train(
 ) -> None:
     """Train a network, test it on the held-out tenth, write its weights and its record.
 
-    Stopped and started again it goes on where it was, but for a minute at most. Several GPUs: torchrun … -m vgg_lib train …
+    Stopped and started again it goes on where it was, but for a minute at most.
+    Several GPUs: torchrun … -m vgg_lib train …
     """
     recipe = {"epochs": epochs, "learning_rate": learning_rate, "width": width}
     chosen = {"scale": parse_scale(scale) if scale else None} | recipe
