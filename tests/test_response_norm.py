@@ -62,6 +62,24 @@ def test_in_bfloat16_its_effect_is_not_rounded_away():
     assert abs(signed) < 2e-4  # rounded away, it would be off by 0.75 · 0.003
 
 
+def test_autocast_rounds_neither_its_output_nor_its_gradient():
+    a = 10 * torch.randn(2, 16, 4, 4)  # so large that products of bfloat16 numbers would be far off
+    outputs, gradients = [], []
+    for autocast in (False, True):
+        x = a.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            out = LocalResponseNorm(alpha=0.1)(x)
+            out.sin().sum().backward()
+        outputs.append(out.detach())
+        gradients.append(x.grad)
+    assert torch.equal(*outputs)
+    assert torch.equal(*gradients)
+
+
+def test_shapes_are_told_without_values():
+    assert LocalResponseNorm()(torch.empty(2, 8, 6, 6, device="meta")).shape == (2, 8, 6, 6)
+
+
 def test_maps_stay_channels_last():
     a = torch.randn(2, 8, 6, 6).contiguous(memory_format=torch.channels_last)
     assert LocalResponseNorm()(a).is_contiguous(memory_format=torch.channels_last)

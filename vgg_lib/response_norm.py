@@ -7,6 +7,7 @@ its diagonal, and products are what every back end is fastest at.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -43,7 +44,7 @@ class _Normalise(torch.autograd.Function):
         ctx.save_for_backward(maps)
         ctx.parameters = n, alpha, beta, k
         out = _like(maps)
-        with torch.autocast(maps.device.type, enabled=False):
+        with _as_they_are(maps):
             band = _band(maps.shape[1], n, maps) * alpha
             for piece, place in zip(_pieces(maps), _pieces(out), strict=True):
                 a = piece.to(band.dtype)
@@ -54,14 +55,22 @@ class _Normalise(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (maps,) = ctx.saved_tensors
         n, alpha, beta, k = ctx.parameters
-        band, out = _band(maps.shape[1], n, maps) * alpha, _like(maps)
-        for piece, gradient, place in zip(_pieces(maps), _pieces(gradients[0]), _pieces(out), strict=True):
-            a = piece.to(band.dtype)
-            u = _sum(a, band, k)
-            direct = gradient / _power(u, beta)
-            through = (direct * a).div_(u) @ band.T
-            place.copy_(direct.addcmul_(through, a, value=-2 * beta))
+        out = _like(maps)
+        with _as_they_are(maps):
+            band = _band(maps.shape[1], n, maps) * alpha
+            for piece, gradient, place in zip(_pieces(maps), _pieces(gradients[0]), _pieces(out), strict=True):
+                a = piece.to(band.dtype)
+                u = _sum(a, band, k)
+                direct = gradient / _power(u, beta)
+                through = (direct * a).div_(u) @ band.T
+                place.copy_(direct.addcmul_(through, a, value=-2 * beta))
         return out, None, None, None, None
+
+
+def _as_they_are(maps: Tensor) -> AbstractContextManager[object]:
+    """Keep autocast from rounding the products, on devices that know it (``meta``, where shapes are told, does not)."""
+    kind = maps.device.type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 
 
 def _exact(maps: Tensor) -> torch.dtype:
