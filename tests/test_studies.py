@@ -96,9 +96,10 @@ def test_160_epochs_are_trained_only_where_80_changed_the_error(after_40, after_
     assert longer(known(*so_far))[2:] == [at(160, seed=seed) for seed in range(2) if goes_on]
 
 
-def test_160_epochs_wait_for_both_seeds_of_80():
-    so_far = [*zip(rates(), (30.0, 40.0, 50.0), strict=True), (at(80), 20.0)]
-    assert at(160) not in longer(known(*so_far))
+def test_160_epochs_are_asked_for_as_soon_as_the_first_seed_of_80_says_so():
+    at_rates = [*zip(rates(), (30.0, 40.0, 50.0), strict=True)]
+    assert at(160) not in longer(known(*at_rates, (at(80, seed=1), 20.0)))
+    assert at(160) in longer(known(*at_rates, (at(80), 20.0)))
 
 
 def all_known(plain, norm):

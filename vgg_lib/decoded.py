@@ -55,11 +55,19 @@ class PixelFile:
         return self.pixels.view(len(self), 3, *self.size)
 
     def windows(
-        self, photos: Tensor, top: Tensor, left: Tensor, size: tuple[int, int], *, by_row: bool = False
+        self,
+        photos: Tensor,
+        top: Tensor,
+        left: Tensor,
+        size: tuple[int, int],
+        *,
+        by_row: bool = False,
+        out: Tensor | None = None,
     ) -> Tensor:
         """Windows of ``size`` from photographs of one size: uint8 ``(n, 3, h, w)``, or ``(n, h, 3, w)`` by row.
 
-        ``photos``, ``top`` and ``left`` are int64 ``(n,)``; the windows lie inside their photographs.
+        ``photos``, ``top`` and ``left`` are int64 ``(n,)``; the windows lie inside their photographs. They are copied
+        into ``out`` where it is given.
         """
         assert self.size is not None
         full_height, full_width = self.size
@@ -70,7 +78,7 @@ class PixelFile:
             view = self.pixels.as_strided((places, height, 3, width), (1, full_width, plane, 1))
         else:
             view = self.pixels.as_strided((places, 3, height, width), (1, plane, full_width, 1))
-        return view.index_select(0, photos * (3 * plane) + top * full_width + left)
+        return torch.index_select(view, 0, photos * (3 * plane) + top * full_width + left, out=out)
 
 
 @dataclass(frozen=True)

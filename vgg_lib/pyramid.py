@@ -90,7 +90,7 @@ class _Axis:
     Its pixels at the first S, then at the next, are the places ``(places,)``: an S begins at ``start`` ``(S,)``.
     Each is a sum of consecutive source pixels, from ``first`` ``(places,)`` on, by ``weights`` ``(places, taps)``.
     ``matrix`` ``(2 × places, longest source)`` is the same with its zeros, then each S mirrored, which ends at ``ends``
-    ``(S,)``. A crop is made from ``window`` source pixels, a number for each S, the first at most ``last`` ``(S,)``.
+    ``(S,)``. A crop is made from at most ``window`` source pixels, the first of them at most ``last`` ``(S,)``.
     """
 
     start: Tensor
@@ -98,7 +98,7 @@ class _Axis:
     weights: Tensor
     matrix: Tensor
     ends: Tensor
-    window: tuple[int, ...]
+    window: int
     last: Tensor
 
     def matrices(self, begin: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -126,12 +126,10 @@ def _axis(
         end.append(source - held.flip(1).argmax(1))
     taps = int((torch.cat(end) - torch.cat(first)).max())
     first = [f.clamp(max=source - taps) for f, source in zip(first, sources, strict=True)]
-    needed = [int((f[crop - 1 :] - f[: len(f) - crop + 1]).max()) + taps for f in first]
-    # One size for all that is read from one level: what is of one size is resampled at once.
-    window = tuple(max(n for n, other in zip(needed, sources, strict=True) if other == source) for source in sources)
+    window = max(int((f[crop - 1 :] - f[: len(f) - crop + 1]).max()) + taps for f in first)
     together = torch.cat(first)
     weights = matrix[0].gather(1, together[:, None] + torch.arange(taps))
-    last = torch.tensor(sources) - torch.tensor(window)
+    last = (torch.tensor(sources) - window).clamp(min=0)
     return _Axis(start, together, weights, matrix.flatten(0, 1), places + start + targets, window, last)
 
 
@@ -171,7 +169,8 @@ def _cut_from_levels(
 ) -> Tensor:
     """:func:`cut_decoded` for photographs of one size, each at an S of its own.
 
-    All that one level serves is resampled at once: there is so little arithmetic that each call is felt.
+    There is so little arithmetic that each call is felt: windows of one size are taken from all levels, and from there
+    on the whole batch is resampled at once.
     """
     assert photos.size is not None
     files = sorted((photos.file, *photos.levels), key=lambda file: file.pixels.numel())
@@ -180,27 +179,27 @@ def _cut_from_levels(
     rows = _axis(heights, photos.size[0], smallest, scale, crop, dtype)
     columns = _axis(widths, photos.size[1], smallest, scale, crop, dtype)
 
-    side, order = crops.side.sort()  # is sorted by level, too
-    s = side - scale[0]
-    photo, top, left, flip = (v.index_select(0, order) for v in (photos.index, crops.top, crops.left, crops.flip))
-    row, column = rows.start[s] + top, columns.start[s] + left
-    y, x = torch.minimum(rows.first[row], rows.last[s]), torch.minimum(columns.first[column], columns.last[s])
+    s, count = crops.side - scale[0], len(crops.side)
+    row, column = rows.start[s] + crops.top, columns.start[s] + crops.left
+    top, left = torch.minimum(rows.first[row], rows.last[s]), torch.minimum(columns.first[column], columns.last[s])
+    level, order = level_of[s].sort()
+    windows = torch.empty(count, rows.window, 3, columns.window, dtype=torch.uint8)
+    ends = level.bincount(minlength=len(files)).cumsum(0).tolist()
+    chosen = torch.stack((photos.index, top, left))[:, order]
+    for file, begin, end in zip(files, [0, *ends], ends, strict=False):
+        if begin < end:
+            assert file.size is not None
+            height, width = min(rows.window, file.size[0]), min(columns.window, file.size[1])
+            part = windows[begin:end, :height, :, :width]
+            photo, y, x = chosen[:, begin:end]
+            file.windows(photo, y, x, (height, width), by_row=True, out=part)
+
     place = row[:, None] + torch.arange(crop)
-    first, weights = rows.first[place] - y[:, None], rows.weights[place]
-    across_from = torch.where(flip, columns.ends[s] - crop - left, column) * columns.matrix.shape[1] + x
-    batch = torch.empty(len(s), crop * 3, crop, dtype=dtype)
-    begin = 0
-    for file, n in zip(files, level_of[s].bincount(minlength=len(files)).tolist(), strict=True):
-        if n:
-            part = slice(begin, begin + n)
-            height, width = (axis.window[int(s[begin])] for axis in (rows, columns))
-            windows = file.windows(photo[part], y[part], x[part], (height, width), by_row=True).to(dtype)
-            which = first[part] + (torch.arange(n) * height)[:, None]
-            down = _sums(windows.view(n * height, 3 * width), which, weights[part])
-            across = columns.matrices(across_from[part], (crop, width))
-            torch.bmm(down.view(n, crop * 3, width), across.transpose(1, 2), out=batch[part])
-        begin += n
-    by_row = batch.index_select(0, order.argsort()).view(len(s), crop, 3, crop)
+    first = rows.first[place] + (order.argsort() * rows.window - top)[:, None]
+    down = _sums(windows.to(dtype).view(count * rows.window, -1), first, rows.weights[place])
+    across_from = torch.where(crops.flip, columns.ends[s] - crop - crops.left, column) * columns.matrix.shape[1] + left
+    across = columns.matrices(across_from, (crop, columns.window))
+    by_row = torch.bmm(down.view(count, crop * 3, columns.window), across.transpose(1, 2)).view(count, crop, 3, crop)
     return by_row.transpose(1, 2).to(torch.float32, memory_format=torch.contiguous_format)
 
 
