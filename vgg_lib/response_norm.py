@@ -21,12 +21,22 @@ def _band(channels: int, n: int, like: Tensor) -> Tensor:
     return ((offset >= -(n // 2)) & (offset < n - n // 2)).to(_exact(like))
 
 
-def _power(u: Tensor, beta: float) -> Tensor:
-    """``u^β`` for positive u; roots alone for AlexNet's β, since they are several times faster than powers."""
-    if beta == 0.75:
-        root = u.sqrt()
-        return root.sqrt().mul_(root)
-    return u.pow(beta)
+def _root(u: Tensor, beta: float) -> Tensor:
+    """Of positive ``u``, in its own memory, that from which products give what both directions need.
+
+    For AlexNet's β it is ``u^(-1/4)``, since roots are several times faster than powers; else ``1/u``.
+    """
+    return u.sqrt_().rsqrt_() if beta == 0.75 else u.reciprocal_()
+
+
+def _scale(root: Tensor, beta: float) -> Tensor:
+    """``u^-β`` from the :func:`_root` of u."""
+    return (root * root).mul_(root) if beta == 0.75 else root.pow(beta)
+
+
+def _times_inverse(values: Tensor, root: Tensor, scale: Tensor, beta: float) -> Tensor:
+    """``values / u``, in their own memory, from the :func:`_root` and the :func:`_scale` of u."""
+    return values.mul_(root).mul_(scale) if beta == 0.75 else values.mul_(root)
 
 
 #: Values handled at once on a processor: so many that a piece and all that is computed of it stay in its cache.
@@ -36,34 +46,39 @@ _AT_ONCE = 2**17
 class _Normalise(torch.autograd.Function):
     """Forwards and backwards written out, piece by piece: autograd would keep, write and read twice as many maps.
 
-    Maps may be in bfloat16, but k + α Σ a² is not: near k = 2 its steps of 1/128 would round the whole effect away.
+    Maps may be in bfloat16, but u = k + α Σ a² is not: near k = 2 its steps of 1/128 would round the whole effect away.
+    Its root is kept for the way back: it is read sooner than computed once more.
     """
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, n: int, alpha: float, beta: float, k: float) -> Tensor:
-        ctx.save_for_backward(maps)
-        ctx.parameters = n, alpha, beta, k
-        out = _like(maps)
+        out, kept = _like(maps), []
         with _as_they_are(maps):
             band = _band(maps.shape[1], n, maps) * alpha
             for piece, place in zip(_pieces(maps), _pieces(out), strict=True):
                 a = piece.to(band.dtype)
-                place.copy_(a / _power(_sum(a, band, k), beta))
+                root = _root(((a * a) @ band).add_(k), beta)
+                place.copy_(_scale(root, beta).mul_(a))
+                if ctx.needs_input_grad[0]:
+                    kept.append(root)
+        ctx.save_for_backward(maps, *kept)
+        ctx.parameters = n, alpha, beta
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (maps,) = ctx.saved_tensors
-        n, alpha, beta, k = ctx.parameters
+        maps, *kept = ctx.saved_tensors
+        n, alpha, beta = ctx.parameters
         out = _like(maps)
         with _as_they_are(maps):
-            band = _band(maps.shape[1], n, maps) * alpha
-            for piece, gradient, place in zip(_pieces(maps), _pieces(gradients[0]), _pieces(out), strict=True):
-                a = piece.to(band.dtype)
-                u = _sum(a, band, k)
-                direct = gradient / _power(u, beta)
-                through = (direct * a).div_(u) @ band.T
-                place.copy_(direct.addcmul_(through, a, value=-2 * beta))
+            band = _band(maps.shape[1], n, maps).T * (-2 * alpha * beta)
+            for piece, gradient, root, place in zip(
+                _pieces(maps), _pieces(gradients[0]), kept, _pieces(out), strict=True
+            ):
+                a, scale = piece.to(band.dtype), _scale(root, beta)
+                direct = scale * gradient
+                through = _times_inverse(direct * a, root, scale, beta) @ band
+                place.copy_(direct.addcmul_(through, a))
         return out, None, None, None, None
 
 
@@ -88,11 +103,6 @@ def _pieces(maps: Tensor) -> tuple[Tensor, ...]:
     """Maps ``(N, C, H, W)`` as rows of channels ``(n, C)``, some places at once: copied if not channels-last."""
     rows = maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
     return rows.split(max(1, _AT_ONCE // maps.shape[1]) if maps.device.type == "cpu" else max(1, len(rows)))
-
-
-def _sum(a: Tensor, band: Tensor, k: float) -> Tensor:
-    """``k + α Σ a²`` over each channel's neighbours; the band is α and 0."""
-    return ((a * a) @ band).add_(k)
 
 
 class LocalResponseNorm(nn.Module):
