@@ -40,12 +40,23 @@ STEPS = 40
 
 def rate(step: Callable[[], object], images: int = LAPTOP.batch_size, steps: int = STEPS) -> float:
     """Images a second: the median over ``steps`` steps, after five that warm up."""
-    times = []
-    for _ in range(steps + 5):
-        began = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - began)
-    return images / median(times[5:])
+    [one] = rates(step, images=images, steps=steps, rounds=1)
+    return one
+
+
+def rates(
+    *kinds: Callable[[], object], images: int = LAPTOP.batch_size, steps: int = STEPS, rounds: int = 4
+) -> list[float]:
+    """:func:`rate` of each kind of step. They take turns, since a machine is not equally fast all along."""
+    times: list[list[float]] = [[] for _ in kinds]
+    for _ in range(rounds):
+        for step, took in zip(kinds, times, strict=True):
+            for n in range(-5, steps // rounds):
+                began = time.perf_counter()
+                step()
+                if n >= 0:
+                    took.append(time.perf_counter() - began)
+    return [images / median(took) for took in times]
 
 
 def gflops(network: str, images_a_second: float) -> float:
@@ -112,7 +123,7 @@ def end_to_end() -> list[str]:
         ("D in float32", "D", {"precision": "float32"}),
         (f"D, S from {low} to {high}", "D", {"scale": JITTERED}),
     ):
-        mine, other = rate(ours(network, **choices)), rate(theirs(network))
+        mine, other = rates(ours(network, **choices), theirs(network))
         share = gflops(network, mine) / products
         rows.append(f"| {name} | {mine:.0f} | {other:.0f} | {mine / other:.1f} | {100 * share:.0f} % |")
     return [

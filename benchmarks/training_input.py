@@ -94,7 +94,7 @@ def speeds(scale: Scale) -> tuple[float, float]:
     for _ in range(PASSES):
         for backend, rates in theirs_of.items():
             rates.append(rate(theirs(scale, backend), warm_up=8))  # what the workers made ahead of time
-            ours_of.append(rate(own, warm_up=1))
+            ours_of.append(rate(own, warm_up=20))  # the memory that is shared with workers until it is written to
     return max(map(median, theirs_of.values())), median(ours_of)
 
 

@@ -78,7 +78,8 @@ class PixelFile:
             view = self.pixels.as_strided((places, height, 3, width), (1, full_width, plane, 1))
         else:
             view = self.pixels.as_strided((places, 3, height, width), (1, plane, full_width, 1))
-        return torch.index_select(view, 0, photos * (3 * plane) + top * full_width + left, out=out)
+        begin = left.add(top, alpha=full_width).add_(photos, alpha=3 * plane)
+        return torch.index_select(view, 0, begin, out=out)
 
 
 @dataclass(frozen=True)

@@ -88,24 +88,33 @@ class _Axis:
     """How one axis is resampled for each S of a range: all that does not depend on the crop.
 
     Its pixels at the first S, then at the next, are the places ``(places,)``: an S begins at ``start`` ``(S,)``.
-    Each is a sum of consecutive source pixels, from ``first`` ``(places,)`` on, by ``weights`` ``(places, taps)``.
+    Each is a sum of consecutive source pixels, ``taken`` ``(places, taps)``, by ``weights`` ``(places, taps)``.
     ``matrix`` ``(2 × places, longest source)`` is the same with its zeros, then each S mirrored, which ends at ``ends``
     ``(S,)``. A crop is made from at most ``window`` source pixels, the first of them at most ``last`` ``(S,)``.
     """
 
     start: Tensor
-    first: Tensor
+    taken: Tensor
     weights: Tensor
     matrix: Tensor
     ends: Tensor
     window: int
     last: Tensor
 
+    def begins(self, place: Tensor, s: Tensor) -> Tensor:
+        """The first source pixel of a window for a crop that begins at a place, at the S of that number: ``(n,)``."""
+        return torch.minimum(self.taken[:, 0].index_select(0, place), self.last.index_select(0, s))
+
     def matrices(self, begin: Tensor, shape: tuple[int, int]) -> Tensor:
         """Weights ``(n, *shape)``, target by source, each from the number ``begin`` ``(n,)`` of the matrix on."""
-        stride = self.matrix.shape[1]
-        numbers = self.matrix.numel() - ((shape[0] - 1) * stride + shape[1]) + 1
-        return self.matrix.as_strided((numbers, *shape), (1, stride, 1)).index_select(0, begin)
+        return _runs(self.matrix, begin, shape)
+
+
+def _runs(table: Tensor, begin: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Parts ``(n, *shape)`` of a table of two dimensions, each from a number ``begin`` ``(n,)`` of it on."""
+    stride = table.shape[1]
+    numbers = table.numel() - ((shape[0] - 1) * stride + shape[1]) + 1
+    return table.as_strided((numbers, *shape), (1, stride, 1)).index_select(0, begin)
 
 
 @lru_cache(maxsize=16)
@@ -127,10 +136,10 @@ def _axis(
     taps = int((torch.cat(end) - torch.cat(first)).max())
     first = [f.clamp(max=source - taps) for f, source in zip(first, sources, strict=True)]
     window = max(int((f[crop - 1 :] - f[: len(f) - crop + 1]).max()) + taps for f in first)
-    together = torch.cat(first)
-    weights = matrix[0].gather(1, together[:, None] + torch.arange(taps))
+    taken = torch.cat(first)[:, None] + torch.arange(taps)
+    weights = matrix[0].gather(1, taken)
     last = (torch.tensor(sources) - window).clamp(min=0)
-    return _Axis(start, together, weights, matrix.flatten(0, 1), places + start + targets, window, last)
+    return _Axis(start, taken, weights, matrix.flatten(0, 1), places + start + targets, window, last)
 
 
 def _whole(source: int, target: int) -> Tensor:
@@ -180,12 +189,12 @@ def _cut_from_levels(
     columns = _axis(widths, photos.size[1], smallest, scale, crop, dtype)
 
     s, count = crops.side - scale[0], len(crops.side)
-    row, column = rows.start[s] + crops.top, columns.start[s] + crops.left
-    top, left = torch.minimum(rows.first[row], rows.last[s]), torch.minimum(columns.first[column], columns.last[s])
-    level, order = level_of[s].sort()
+    row, column = rows.start.index_select(0, s) + crops.top, columns.start.index_select(0, s) + crops.left
+    top, left = rows.begins(row, s), columns.begins(column, s)
+    level, order = level_of.index_select(0, s).sort()
     windows = torch.empty(count, rows.window, 3, columns.window, dtype=torch.uint8)
     ends = level.bincount(minlength=len(files)).cumsum(0).tolist()
-    chosen = torch.stack((photos.index, top, left))[:, order]
+    chosen = torch.stack((photos.index, top, left)).index_select(1, order)
     for file, begin, end in zip(files, [0, *ends], ends, strict=False):
         if begin < end:
             assert file.size is not None
@@ -194,24 +203,24 @@ def _cut_from_levels(
             photo, y, x = chosen[:, begin:end]
             file.windows(photo, y, x, (height, width), by_row=True, out=part)
 
-    place = row[:, None] + torch.arange(crop)
-    first = rows.first[place] + (order.argsort() * rows.window - top)[:, None]
-    down = _sums(windows.to(dtype).view(count * rows.window, -1), first, rows.weights[place])
+    taps = rows.weights.shape[1]
+    whole, weights = (_runs(table, row * taps, (crop, taps)) for table in (rows.taken, rows.weights))
+    which = whole + torch.sub(order.argsort() * rows.window, top)[:, None, None]
+    down = _sums(windows.to(dtype).view(count * rows.window, -1), which, weights)
     across_from = torch.where(crops.flip, columns.ends[s] - crop - crops.left, column) * columns.matrix.shape[1] + left
     across = columns.matrices(across_from, (crop, columns.window))
     by_row = torch.bmm(down.view(count, crop * 3, columns.window), across.transpose(1, 2)).view(count, crop, 3, crop)
     return by_row.transpose(1, 2).to(torch.float32, memory_format=torch.contiguous_format)
 
 
-def _sums(rows: Tensor, first: Tensor, weights: Tensor) -> Tensor:
-    """Sums of rows of ``rows`` ``(r, width)``: from ``first`` ``(n, m)`` on, times ``weights`` ``(n, m, taps)``.
+def _sums(rows: Tensor, which: Tensor, weights: Tensor) -> Tensor:
+    """Sums of rows of ``rows`` ``(r, width)``: those that ``which`` says, times ``weights``, both ``(n, m, taps)``.
 
     To PyTorch, which returns them as ``(n × m, width)``, these are bags of embeddings. A product with a matrix, most
     of whose weights would be 0, takes several times as long.
     """
     taps = weights.shape[-1]
-    which = first.view(-1, 1) + torch.arange(taps)
-    return functional.embedding_bag(which, rows, per_sample_weights=weights.view(-1, taps), mode="sum")
+    return functional.embedding_bag(which.view(-1, taps), rows, per_sample_weights=weights.view(-1, taps), mode="sum")
 
 
 @lru_cache(maxsize=16)
