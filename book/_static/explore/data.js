@@ -16,7 +16,7 @@ explore.data = {
 "photo":{"side":64,"thing":"crown"},
 "stacks":{"one 3×3":[3],"two 3×3":[3,3],"three 3×3":[3,3,3],"one 5×5":[5],"one 7×7":[7],"A’s first two stages":[3,"pool",3,"pool"],"A’s first three stages":[3,"pool",3,"pool",3,3,"pool"],"D’s first two stages":[3,3,"pool",3,3,"pool"],"D’s first three stages":[3,3,"pool",3,3,"pool",3,3,3,"pool"],"B-5x5’s first two stages":[5,"pool",5,"pool"]},
 "evidence":{
-"studies":{"first":"","pilot":"Which recipes converge at this scale, and what will the evidence cost?","testing":"","things":""},
+"studies":{"first":"","pilot":"Which recipes converge at this scale, and what will the evidence cost?","precision":"Does computing in bfloat16 cost accuracy?","testing":"","things":""},
 "protocols":["dense at Q = 73, mirrored too","1×1 crops at Q = 73","dense at Q = 73","dense at Q = 64, 73, 82, mirrored too","5×5 crops at Q = 73, mirrored too","5×5 crops at Q = 64, 73, 82, mirrored too","dense and 5×5 crops at Q = 73, mirrored too","dense and 5×5 crops at Q = 64, 73, 82, mirrored too","dense at Q = 73, 110, 146, mirrored too","dense and 5×5 crops at Q = 73, 110, 146, mirrored too","dense at Q = 54, mirrored too"],
 "recipes":[
 {"network":"A","preset":"laptop","norm":false,"rate":0.02,"epochs":40,"scale":73,"text":"A, S=73, he","own":0},
@@ -34,6 +34,10 @@ explore.data = {
 {"network":"A","preset":"laptop","norm":false,"rate":0.02,"epochs":80,"scale":73,"text":"A, S=73, he, epochs 80","own":0},
 {"network":"D","preset":"laptop","norm":false,"rate":0.02,"epochs":80,"scale":73,"text":"D, S=73, he, epochs 80","own":0},
 {"network":"A","preset":"laptop","norm":false,"rate":0.02,"epochs":160,"scale":73,"text":"A, S=73, he, epochs 160","own":0},
+{"network":"A","preset":"laptop","norm":true,"rate":0.05,"epochs":80,"scale":73,"text":"A + batch norm, S=73, he, epochs 80, learning_rate 0.05","own":0},
+{"network":"D","preset":"laptop","norm":false,"rate":0.02,"epochs":160,"scale":73,"text":"D, S=73, he, epochs 160","own":0},
+{"network":"D","preset":"laptop","norm":true,"rate":0.05,"epochs":80,"scale":73,"text":"D + batch norm, S=73, he, epochs 80, learning_rate 0.05","own":0},
+{"network":"A","preset":"laptop","norm":false,"rate":0.02,"epochs":40,"scale":73,"text":"A, S=73, he, precision float32","own":0},
 {"network":"A","preset":"quick","norm":false,"rate":0.02,"epochs":60,"scale":[36,72],"text":"A, S=(36, 72), he, width 0.125, epochs 60","own":10}
 ],
 "run":["study","recipe","seed","outcome","key","tests"],
@@ -57,8 +61,25 @@ explore.data = {
 ["pilot",13,0,"finished","0dd7a310108dd92d",[[0,"held-out",935,20.32,5.1,0]]],
 ["pilot",14,0,"finished","0b2a85f8bd8303ef",[[0,"held-out",935,17.22,2.9,0]]],
 ["pilot",14,1,"finished","c07a692d47dd92e8",[[0,"held-out",935,17.86,2.6,0]]],
+["pilot",13,1,"finished","1cae157bec09c60c",[[0,"held-out",935,19.79,4.6,0]]],
+["pilot",15,0,"finished","0f7d1eaa47104134",[[0,"held-out",935,13.69,3.2,0]]],
+["pilot",16,0,"finished","7fdbe5ff657446b2",[[0,"held-out",935,18.07,4.4,0]]],
+["pilot",16,1,"finished","2a2701877ce5a787",[[0,"held-out",935,18.72,4.2,0]]],
+["pilot",15,1,"finished","5419f96130428826",[[0,"held-out",935,14.44,3.3,0]]],
+["pilot",17,0,"finished","10b1ace97f6df9e9",[[0,"held-out",935,12.41,4.8,0]]],
+["pilot",17,1,"finished","be90a9de2002c7a8",[[0,"held-out",935,13.26,8.1,0]]],
+["precision",0,0,"finished","af7b743c5a47e6c7",[[0,"held-out",935,21.82,2.9,0]]],
+["precision",18,0,"finished","025aecc87e60d393",[[0,"held-out",935,21.93,2.6,0]]],
+["precision",0,1,"finished","211c1353f80baaf3",[[0,"held-out",935,21.5,1.9,0]]],
+["precision",0,2,"finished","4c94804ec2bbf735",[[0,"held-out",935,22.78,2.7,0]]],
+["precision",18,1,"finished","437019ad9be0cc17",[[0,"held-out",935,20.86,2.9,0]]],
+["precision",0,3,"finished","9fc253cd42cae87c",[[0,"held-out",935,20.75,2.9,0]]],
+["precision",18,2,"finished","ac28a356b277c850",[[0,"held-out",935,22.57,2.1,0]]],
+["precision",0,4,"finished","396cbd49d64a0f32",[[0,"held-out",935,19.47,2.7,0]]],
+["precision",18,3,"finished","5c634e186366e523",[[0,"held-out",935,22.35,2.6,0]]],
+["precision",18,4,"finished","26287e9dd90bead6",[[0,"held-out",935,19.79,2.7,0]]],
 ["testing",0,0,"finished","af7b743c5a47e6c7",[[1,"held-out",935,19.57,1.1,0],[2,"held-out",935,22.14,0.4,0],[0,"held-out",935,21.18,1.1,0],[3,"held-out",935,18.93,2.4,0],[4,"held-out",935,17.75,14.9,0],[5,"held-out",935,16.79,43.7,0],[6,"held-out",935,18.93,15.3,0],[7,"held-out",935,17.75,47.9,0],[8,"held-out",935,21.71,5.5,0],[9,"held-out",935,18.07,46.3,0],[0,"held-out",935,19.47,2.1,1],[7,"held-out",935,17.01,110.3,1]]],
-["things",15,0,"finished","91b9d85f3cf84ee5",[[10,"held-out",258,11.63,0.3,0]]]
+["things",19,0,"finished","91b9d85f3cf84ee5",[[10,"held-out",258,11.63,0.3,0]]]
 ],
 "student":[12.7062,4.3027,3.1824,2.7764,2.5706,2.4469,2.3646,2.306,2.2622,2.2281,2.201,2.1788,2.1604,2.1448,2.1314,2.1199,2.1098,2.1009,2.093,2.086,2.0796,2.0739,2.0687,2.0639,2.0595,2.0555,2.0518,2.0484,2.0452]
 }
