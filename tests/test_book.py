@@ -13,7 +13,7 @@ import yaml
 from vgg_lib.claims import scoreboard
 from vgg_lib.runs import recorded
 from vgg_lib.studies import study
-from vgg_lib.tables import arms
+from vgg_lib.tables import of_study
 
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -48,7 +48,7 @@ def test_the_scoreboard_says_what_the_claims_say():
 
 def test_the_pilots_table_says_what_its_records_say():
     stored = (ROOT / "book" / "pilot_table.md").read_text(encoding="utf-8")
-    assert stored == arms(study("pilot"), recorded("pilot").latest()), "run `make refresh`"
+    assert stored == of_study(study("pilot"), recorded("pilot").latest()), "run `make refresh`"
 
 
 def test_the_readme_shows_the_benchmark_that_is_stored():

@@ -28,7 +28,7 @@ from vgg_lib.recording import evaluate as evaluate_nets
 from vgg_lib.recording import record, record_protocols
 from vgg_lib.runs import Store, make_run, recorded
 from vgg_lib.studies import STUDIES, study
-from vgg_lib.tables import arms
+from vgg_lib.tables import of_study
 from vgg_lib.training import photographs
 from vgg_lib.training import train as train_run
 from vgg_lib.weights import carried, load_net, run_of, save_net
@@ -341,7 +341,7 @@ def table(
 ) -> None:
     """Print a study's records as the book's Markdown."""
     chosen = study(study_name)
-    print(arms(chosen, (Store(store) if store else recorded(study_name)).latest()), end="")
+    print(of_study(chosen, (Store(store) if store else recorded(study_name)).latest()), end="")
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from vgg_lib.runs import Evaluation, Record, Run
 from vgg_lib.statistics import wilson
-from vgg_lib.studies import Known, Study
+from vgg_lib.studies import CONVERGED_WITHIN, Known, Study
 
 
 def about(record: Record) -> pd.DataFrame:
@@ -55,11 +55,17 @@ def by_class(evaluation: Evaluation, classes: Sequence[str]) -> pd.DataFrame:
     return table.sort_values("recognised (%)").round(1)
 
 
+def of_study(study: Study, known: Known) -> str:
+    """All that ``vgg-lib table`` tells of a study, as Markdown. ``book/pilot_table.md`` is this text."""
+    twice = doublings(study, known)
+    return arms(study, known) + (f"\nWhat twice the epochs changed:\n\n{twice}" if twice else "")
+
+
 def arms(study: Study, known: Known) -> str:
     """A study's runs and records as a Markdown table: a row for each recipe, its seeds together; what is missing below.
 
     Errors are top-1 in percent where each run is tested, a diverged run counting as chance; their spread is the
-    difference of the seeds' largest and smallest. ``book/pilot_table.md`` is this text.
+    difference of the seeds' largest and smallest.
     """
     by_recipe: dict[Run, list[Run]] = {}
     for run in study.runs(known):
@@ -82,6 +88,32 @@ def arms(study: Study, known: Known) -> str:
     processors = sorted({record.machine["processor"] for record in known.values()})
     if processors:
         lines.append(f"Processors of those that are done: {', '.join(processors)}.")
+    return "\n".join(lines) + "\n"
+
+
+def doublings(study: Study, known: Known) -> str:
+    """What twice the epochs changed, as a Markdown table: a row for each recipe of which a seed was trained for both.
+
+    A change is that of the top-1 error, in percentage points, and the mean over the seeds that both have. Where it is
+    less than :data:`~vgg_lib.studies.CONVERGED_WITHIN` the fewer epochs were enough. Empty where there is no such seed.
+    """
+    changes: dict[Run, list[float]] = {}
+    for run in study.runs(known):
+        twice = dataclasses.replace(run, preset=dataclasses.replace(run.preset, epochs=2 * run.preset.epochs))
+        few, many = (known.get(one.key) for one in (run, twice))
+        if few and many and few.outcome == many.outcome == "finished":
+            changes.setdefault(dataclasses.replace(run, seed=0), []).append(many.error - few.error)
+    lines = [
+        "| net | norm | input | rate | epochs | seeds | change of the error (points) | enough |",
+        "| --- " * 8 + "|",
+    ]
+    if not changes:
+        return ""
+    for recipe, found in changes.items():
+        p, change = recipe.preset, fmean(found)
+        told = [recipe.network, "batch" if recipe.batch_norm else "none", p.input_scale, f"{p.learning_rate:g}"]
+        told += [f"{p.epochs} → {2 * p.epochs}", str(len(found)), f"{change:+.1f}".replace("-", "−")]
+        lines.append("| " + " | ".join([*told, "yes" if abs(change) < CONVERGED_WITHIN else "no"]) + " |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,53 @@
+"""Tables of studies: what stands in them follows from the records."""
+
+import pytest
+from test_runs import a_record
+
+from vgg_lib.runs import Evaluation, make_run
+from vgg_lib.studies import study
+from vgg_lib.tables import arms, doublings, of_study
+
+RATE = 0.02
+
+
+def came_out(error, epochs, seed=0, **choices):
+    """A record of net A of the pilot, by its run's key."""
+    run = make_run("A", epochs=epochs, seed=seed, learning_rate=choices.pop("rate", RATE))
+    evaluation = Evaluation(run.protocol, "held-out", {"top1": error}, "0", "1")
+    machine = {"processor": "a processor", "threads": 1}
+    return {run.key: a_record(run, evaluations=(evaluation,), machine=machine, **choices)}
+
+
+def forty(best=20.0):
+    """What the pilot wants to know before it trains longer."""
+    return came_out(best, 40) | came_out(30.0, 40, rate=0.01) | came_out(30.0, 40, rate=0.05)
+
+
+def rows(known):
+    return [line.strip("| ").split(" | ") for line in doublings(study("pilot"), known).splitlines()[2:]]
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "enough"), [(19.6, "−0.4", "yes"), (19.4, "−0.6", "no"), (21.0, "+1.0", "no")]
+)
+def test_twice_the_epochs_are_compared_with_half_of_them(error, told, enough):
+    assert rows(forty() | came_out(error, 80)) == [["A", "none", "unit", "0.02", "40 → 80", "1", told, enough]]
+
+
+def test_only_seeds_that_have_both_are_compared():
+    known = forty() | came_out(18.0, 80) | came_out(17.0, 80, seed=1) | came_out(16.0, 160, seed=1)
+    assert [row[4:] for row in rows(known)] == [["40 → 80", "1", "−2.0", "no"], ["80 → 160", "1", "−1.0", "no"]]
+
+
+def test_a_diverged_run_has_no_error_to_compare():
+    known = forty() | came_out(90.0, 80, outcome="diverged")
+    assert rows(known) == []
+
+
+def test_a_study_is_told_by_its_arms_and_what_twice_the_epochs_changed():
+    pilot, known = study("pilot"), forty()
+    assert of_study(pilot, known) == arms(pilot, known)
+    known |= came_out(18.0, 80)
+    assert (
+        of_study(pilot, known) == f"{arms(pilot, known)}\nWhat twice the epochs changed:\n\n{doublings(pilot, known)}"
+    )
