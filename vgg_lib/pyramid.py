@@ -1,7 +1,8 @@
 """Crops of photographs that were decoded once, each rescaled to a side S of its own (§3.1, multi-scale training).
 
 Photographs of one size are kept at several, as a pyramid: each is read from the smallest of its levels that is good
-enough for S, in a window no larger than the crops of that level need. All that depends on S alone is computed once.
+enough for S, in a window no larger than crops need, and all windows are resampled together. What depends on S alone
+is computed once.
 """
 
 from __future__ import annotations
@@ -105,10 +106,6 @@ class _Axis:
         """The first source pixel of a window for a crop that begins at a place, at the S of that number: ``(n,)``."""
         return torch.minimum(self.taken[:, 0].index_select(0, place), self.last.index_select(0, s))
 
-    def matrices(self, begin: Tensor, shape: tuple[int, int]) -> Tensor:
-        """Weights ``(n, *shape)``, target by source, each from the number ``begin`` ``(n,)`` of the matrix on."""
-        return _runs(self.matrix, begin, shape)
-
 
 def _runs(table: Tensor, begin: Tensor, shape: tuple[int, int]) -> Tensor:
     """Parts ``(n, *shape)`` of a table of two dimensions, each from a number ``begin`` ``(n,)`` of it on."""
@@ -205,10 +202,10 @@ def _cut_from_levels(
 
     taps = rows.weights.shape[1]
     whole, weights = (_runs(table, row * taps, (crop, taps)) for table in (rows.taken, rows.weights))
-    which = whole + torch.sub(order.argsort() * rows.window, top)[:, None, None]
+    which = whole + (order.argsort() * rows.window - top)[:, None, None]
     down = _sums(windows.to(dtype).view(count * rows.window, -1), which, weights)
     across_from = torch.where(crops.flip, columns.ends[s] - crop - crops.left, column) * columns.matrix.shape[1] + left
-    across = columns.matrices(across_from, (crop, columns.window))
+    across = _runs(columns.matrix, across_from, (crop, columns.window))  # target by source
     by_row = torch.bmm(down.view(count, crop * 3, columns.window), across.transpose(1, 2)).view(count, crop, 3, crop)
     return by_row.transpose(1, 2).to(torch.float32, memory_format=torch.contiguous_format)
 
