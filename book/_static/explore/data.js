@@ -38,6 +38,7 @@ explore.data = {
 {"network":"D","preset":"laptop","norm":false,"rate":0.02,"epochs":160,"scale":73,"text":"D, S=73, he, epochs 160","own":0},
 {"network":"D","preset":"laptop","norm":true,"rate":0.05,"epochs":80,"scale":73,"text":"D + batch norm, S=73, he, epochs 80, learning_rate 0.05","own":0},
 {"network":"D","preset":"laptop","norm":true,"rate":0.05,"epochs":160,"scale":73,"text":"D + batch norm, S=73, he, epochs 160, learning_rate 0.05","own":0},
+{"network":"A","preset":"laptop","norm":true,"rate":0.05,"epochs":160,"scale":73,"text":"A + batch norm, S=73, he, epochs 160, learning_rate 0.05","own":0},
 {"network":"A","preset":"laptop","norm":false,"rate":0.02,"epochs":40,"scale":73,"text":"A, S=73, he, precision float32","own":0},
 {"network":"A","preset":"quick","norm":false,"rate":0.02,"epochs":60,"scale":[36,72],"text":"A, S=(36, 72), he, width 0.125, epochs 60","own":10}
 ],
@@ -71,18 +72,20 @@ explore.data = {
 ["pilot",17,1,"finished","be90a9de2002c7a8",[[0,"held-out",935,13.26,8.1,0]]],
 ["pilot",18,1,"finished","a3ee0be8ba2cffce",[[0,"held-out",935,13.16,5.4,0]]],
 ["pilot",18,0,"finished","685da0bacff31e42",[[0,"held-out",935,12.73,4.4,0]]],
+["pilot",19,1,"finished","6ac9d4353b5d7ebc",[[0,"held-out",935,14.33,3.2,0]]],
+["pilot",19,0,"finished","6aa00034d6d934d9",[[0,"held-out",935,14.22,2.3,0]]],
 ["precision",0,0,"finished","af7b743c5a47e6c7",[[0,"held-out",935,21.82,2.9,0]]],
-["precision",19,0,"finished","025aecc87e60d393",[[0,"held-out",935,21.93,2.6,0]]],
+["precision",20,0,"finished","025aecc87e60d393",[[0,"held-out",935,21.93,2.6,0]]],
 ["precision",0,1,"finished","211c1353f80baaf3",[[0,"held-out",935,21.5,1.9,0]]],
 ["precision",0,2,"finished","4c94804ec2bbf735",[[0,"held-out",935,22.78,2.7,0]]],
-["precision",19,1,"finished","437019ad9be0cc17",[[0,"held-out",935,20.86,2.9,0]]],
+["precision",20,1,"finished","437019ad9be0cc17",[[0,"held-out",935,20.86,2.9,0]]],
 ["precision",0,3,"finished","9fc253cd42cae87c",[[0,"held-out",935,20.75,2.9,0]]],
-["precision",19,2,"finished","ac28a356b277c850",[[0,"held-out",935,22.57,2.1,0]]],
+["precision",20,2,"finished","ac28a356b277c850",[[0,"held-out",935,22.57,2.1,0]]],
 ["precision",0,4,"finished","396cbd49d64a0f32",[[0,"held-out",935,19.47,2.7,0]]],
-["precision",19,3,"finished","5c634e186366e523",[[0,"held-out",935,22.35,2.6,0]]],
-["precision",19,4,"finished","26287e9dd90bead6",[[0,"held-out",935,19.79,2.7,0]]],
+["precision",20,3,"finished","5c634e186366e523",[[0,"held-out",935,22.35,2.6,0]]],
+["precision",20,4,"finished","26287e9dd90bead6",[[0,"held-out",935,19.79,2.7,0]]],
 ["testing",0,0,"finished","af7b743c5a47e6c7",[[1,"held-out",935,19.57,1.1,0],[2,"held-out",935,22.14,0.4,0],[0,"held-out",935,21.18,1.1,0],[3,"held-out",935,18.93,2.4,0],[4,"held-out",935,17.75,14.9,0],[5,"held-out",935,16.79,43.7,0],[6,"held-out",935,18.93,15.3,0],[7,"held-out",935,17.75,47.9,0],[8,"held-out",935,21.71,5.5,0],[9,"held-out",935,18.07,46.3,0],[0,"held-out",935,19.47,2.1,1],[7,"held-out",935,17.01,110.3,1]]],
-["things",20,0,"finished","91b9d85f3cf84ee5",[[10,"held-out",258,11.63,0.3,0]]]
+["things",21,0,"finished","91b9d85f3cf84ee5",[[10,"held-out",258,11.63,0.3,0]]]
 ],
 "student":[12.7062,4.3027,3.1824,2.7764,2.5706,2.4469,2.3646,2.306,2.2622,2.2281,2.201,2.1788,2.1604,2.1448,2.1314,2.1199,2.1098,2.1009,2.093,2.086,2.0796,2.0739,2.0687,2.0639,2.0595,2.0555,2.0518,2.0484,2.0452]
 }
