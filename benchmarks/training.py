@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
+from torchvision.models.vgg import make_layers
 from torchvision.transforms import v2
 from training_input import table as input_table
 
@@ -83,6 +84,15 @@ def ours(network: str, **choices: object) -> Callable[[], float]:
     return lambda: training.step(*next(endless))
 
 
+def torchvisions(network: str) -> nn.Module:
+    """The same net of torchvision's layers, in their order: here, and not there, maps are pooled before the ReLU."""
+    net = vgg(network, num_classes=10, image_size=LAPTOP.crop, width=LAPTOP.width)
+    layers = [spec.out_channels if spec.layer.kind == "conv" else "M" for spec in net.specs if spec.layer]
+    same = nn.Sequential(make_layers(layers), nn.Flatten(), net.classifier)
+    assert [p.shape for p in same.parameters()] == [p.shape for p in net.parameters()]
+    return same
+
+
 def theirs(network: str) -> Callable[[], float]:
     """A step of torchvision's reference recipe for the same net: its loader and transforms, float32, contiguous."""
     root = find()
@@ -99,7 +109,7 @@ def theirs(network: str) -> Callable[[], float]:
     data = ImageFolder(str(root / FOLDERS["160px"] / "train"), transform)
     loader = DataLoader(data, LAPTOP.batch_size, shuffle=True, num_workers=2, drop_last=True)
     batches = (batch for _ in range(1000) for batch in loader)
-    net = vgg(network, num_classes=10, image_size=LAPTOP.crop, width=LAPTOP.width)
+    net = torchvisions(network)
     optimiser = torch.optim.SGD(net.parameters(), 0.01, momentum=0.9, weight_decay=5e-4)
 
     def step() -> float:
