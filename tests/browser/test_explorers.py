@@ -241,6 +241,19 @@ def test_nothing_moves_when_the_script_takes_over_and_nothing_is_too_wide(visit,
     assert with_explorer == pytest.approx(with_picture, abs=8)
 
 
+@pytest.mark.parametrize("width", (360, 1280))
+def test_more_records_take_no_more_room(visit, width):
+    page = visit("evidence", viewport={"width": width, "height": 900})
+    before = page.locator(".explorer-body").bounding_box()
+    page.evaluate(MORE)
+    page.locator("select[name=study]").select_option("all")
+    page.locator("select[name=protocol]").select_option("all")
+    chart = page.locator(".chart")
+    assert chart.evaluate("chart => chart.scrollHeight > chart.clientHeight")
+    assert page.locator(".explorer-body").bounding_box() == before
+    assert page.locator(".axis").bounding_box()["y"] < before["y"] + before["height"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_control_is_a_native_one_with_a_label(visit, kind):
     page = visit(kind)
