@@ -228,6 +228,16 @@ def test_a_checkpoint_of_more_processes_is_refused(tmp_path):
         train(run, checkpoint=path, progress=False)
 
 
+def test_what_a_training_took_goes_on_from_what_it_had_taken(tmp_path):
+    run, path = RUNS["one-cycle"], tmp_path / "state"
+    train(run, max_steps=1, checkpoint=path, progress=False)
+    took = {"seconds": 3600.0, "processor_seconds": 1800.0}
+    save_state(path, load_state(path) | took)
+    trained = train(run, max_steps=3, checkpoint=path, progress=False)
+    assert 3600 < trained.seconds < 3660
+    assert 1800 < trained.processor_seconds < 1860
+
+
 def test_a_run_that_was_done_is_not_trained_again(tmp_path):
     run, path = RUNS["one-cycle"], tmp_path / "state"
     once = train(run, checkpoint=path, progress=False)

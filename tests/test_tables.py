@@ -46,6 +46,19 @@ def test_seed_0_decides_and_all_seeds_are_shown():
     assert rows(known)[1][4:] == ["80 → 160", "+0.50, −0.25", "no"]
 
 
+def test_minutes_are_means_over_the_seeds_and_processor_time_is_told_where_all_seeds_have_it():
+    def told(*processor):
+        known = forty()
+        for seed, seconds in enumerate(processor):
+            known |= came_out(15.0, 80, seed=seed, seconds=600.0 + 600 * seed, processor_seconds=seconds)
+        line = next(line for line in arms(study("pilot"), known).splitlines() if "| 80 |" in line)
+        return line.strip("| ").split(" | ")[-2:]
+
+    assert told(300.0, 420.0) == ["15", "6"]
+    assert told(300.0, None) == ["15", "–"]
+    assert told() == ["–", "–"]
+
+
 def test_a_diverged_run_has_no_error_to_compare():
     known = forty() | came_out(90.0, 80, outcome="diverged")
     assert rows(known) == []

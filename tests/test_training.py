@@ -39,6 +39,12 @@ def test_a_record_tells_the_loss_of_each_epoch(trained):
     assert losses[-1] < losses[0] / 2
 
 
+def test_a_record_tells_what_the_training_took(trained):
+    made = record(trained)
+    assert 0 < made.seconds < 600
+    assert 0 < made.processor_seconds < 600
+
+
 def test_a_record_predicts_every_held_out_photograph(trained):
     evaluation, held_out = record(trained).evaluations[0], embedded("train").held_out()
     wrong = sum(t != p for t, p in zip(evaluation.targets, evaluation.predictions, strict=True))

@@ -178,7 +178,8 @@ class Record:
 
     ``outcome`` is ``finished``, ``diverged``, or ``failed`` where the training could not be done at all, the last two
     with their ``reason``; ``losses`` are the mean training loss of each epoch, ``None`` for one
-    that is not finite; ``seconds`` is the training's wall clock, ``memory`` the process's peak in MiB; ``data`` are
+    that is not finite; ``seconds`` is the training's wall clock, ``processor_seconds`` what the training process's
+    threads computed in it (``None`` in records older than that), ``memory`` the process's peak in MiB; ``data`` are
     fingerprints by split; ``machine`` says which processor, precision and versions.
     """
 
@@ -192,6 +193,7 @@ class Record:
     machine: dict[str, Any]
     date: str
     reason: str | None = None
+    processor_seconds: float | None = None
     rules: int = RULES
     key: str = field(default="")
 

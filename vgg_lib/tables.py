@@ -65,14 +65,15 @@ def arms(study: Study, known: Known) -> str:
     """A study's runs and records as a Markdown table: a row for each recipe, its seeds together; what is missing below.
 
     Errors are top-1 in percent where each run is tested, a diverged run counting as chance; their spread is the
-    difference of the seeds' largest and smallest.
+    difference of the seeds' largest and smallest. Minutes are means over the seeds: on the clock, and of processor
+    time where all of the arm's records tell it.
     """
     by_recipe: dict[Run, list[Run]] = {}
     for run in study.runs(known):
         by_recipe.setdefault(dataclasses.replace(run, seed=0), []).append(run)
     lines = [
-        "| net | norm | input | start | rate | epochs | seeds | error (%) | spread | last loss | minutes a run |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| net | norm | input | start | rate | epochs | seeds | error (%) | spread | last loss | minutes | computing |",
+        "| --- " * 12 + "|",
     ]
     missing = []
     for recipe, runs in by_recipe.items():
@@ -116,14 +117,21 @@ def doublings(study: Study, known: Known) -> str:
 
 
 def _outcome(found: Sequence[Record]) -> list[str]:
-    """Error, spread, last loss and minutes of an arm's records, as text; dashes where there are none."""
+    """Error, spread, last loss and both minutes of an arm's records, as text; dashes where there are none."""
     if not found:
-        return ["–"] * 4
+        return ["–"] * 5
     errors = [record.error for record in found]
     losses = [record.losses[-1] for record in found if record.outcome == "finished"]
     return [
         f"{fmean(errors):.1f}" + " (diverged)" * any(record.outcome == "diverged" for record in found),
         f"{max(errors) - min(errors):.1f}" if len(found) > 1 else "–",
         f"{fmean(loss for loss in losses if loss is not None):.2f}" if losses else "–",
-        f"{fmean(record.seconds for record in found) / 60:.0f}",
+        _minutes([record.seconds for record in found]),
+        _minutes([record.processor_seconds for record in found]),
     ]
+
+
+def _minutes(seconds: Sequence[float | None]) -> str:
+    """The mean in minutes as text; a dash where one is not known."""
+    known = [one for one in seconds if one is not None]
+    return f"{fmean(known) / 60:.0f}" if len(known) == len(seconds) else "–"

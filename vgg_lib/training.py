@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,9 @@ from vgg_lib.runs import Run
 #: Seconds after which a state is kept within an epoch; each epoch's end keeps one in any case.
 KEEP_EVERY = 60.0
 
+#: What a checkpoint holds of a :class:`Trained` besides the net.
+_KEPT = ("steps", "seconds", "processor_seconds")
+
 #: Told of each step: steps done, steps in all, the loss.
 Watch = Callable[[int, int, float], None]
 
@@ -41,7 +44,8 @@ class Trained:
     """A net after its training, and what is known of it.
 
     ``losses`` are the mean training loss of each epoch; ``steps`` the loss of each step; ``seconds`` the wall
-    clock of the training alone. ``outcome`` is ``diverged``, with the ``reason``, when the loss became nan.
+    clock of the training alone, ``processor_seconds`` what this process's threads computed in it. ``outcome`` is
+    ``diverged``, with the ``reason``, when the loss became nan.
     """
 
     run: Run
@@ -52,7 +56,27 @@ class Trained:
     losses: list[float] = field(default_factory=list)
     steps: list[float] = field(default_factory=list)
     seconds: float = 0.0
+    processor_seconds: float = 0.0
     data: dict[str, str] = field(default_factory=dict)
+
+    def spend(self, since: Clocks) -> Clocks:
+        """Add the time since ``since`` to what the training took; returns what the clocks say now."""
+        now = Clocks.read()
+        self.seconds += now.wall - since.wall
+        self.processor_seconds += now.processor - since.processor
+        return now
+
+
+class Clocks(NamedTuple):
+    """What the clocks say, in seconds: pauses and other programs' work count on the wall, not on the processor."""
+
+    wall: float
+    processor: float
+
+    @classmethod
+    def read(cls) -> Clocks:
+        """What they say now."""
+        return cls(time.perf_counter(), time.process_time())
 
 
 def photographs(preset: Preset, split: str, root: str | Path | None = None) -> Photos:
@@ -242,19 +266,18 @@ class _Training:
     def to_the_end(self, total: int, report: Callable[[int, float], None]) -> Trained:
         """Train until ``total`` steps are done or the loss is not finite."""
         trained = self.trained
-        clock = kept = time.perf_counter()
+        clocks = kept = Clocks.read()
         while self._goes_on(total):
             for batch, labels in self._rest_of_epoch():
                 trained.steps.append(self.step(batch, labels))
                 self.place += 1
-                now = time.perf_counter()
-                trained.seconds, clock = trained.seconds + now - clock, now
+                clocks = trained.spend(clocks)
                 report(len(trained.steps), trained.steps[-1])
                 if not self._goes_on(total):
                     break
-                if self.place < self.per_epoch and self.together.told(now - kept > KEEP_EVERY):
+                if self.place < self.per_epoch and self.together.told(clocks.wall - kept.wall > KEEP_EVERY):
                     self.keep()
-                    kept = now
+                    kept = clocks
             if self.place == self.per_epoch:
                 self.schedule.epoch(self._held_out_error())
                 self.epoch, self.place = self.epoch + 1, 0
@@ -266,7 +289,7 @@ class _Training:
             )
         elif not all(bool(w.isfinite().all()) for w in self.net.parameters()):
             trained.outcome, trained.reason = "diverged", "the last step made weights that are not finite"
-        trained.seconds = round(trained.seconds + time.perf_counter() - clock, 2)
+        trained.spend(clocks)
         epochs = (trained.steps[i : i + self.per_epoch] for i in range(0, len(trained.steps), self.per_epoch))
         trained.losses = [round(sum(losses) / len(losses), 5) for losses in epochs]
         return trained
@@ -324,7 +347,7 @@ class _Training:
         numbers = self.together.all(_random_state(self.together.device))
         if self.together.leads:
             state = {name: part.state_dict() for name, part in self._parts().items()}
-            trained = {"steps": self.trained.steps, "seconds": self.trained.seconds}
+            trained = {name: getattr(self.trained, name) for name in _KEPT}
             place = {"run": self.run.key, "epoch": self.epoch, "place": self.place, "random": numbers}
             save_state(self.checkpoint, state | trained | place)
 
@@ -346,7 +369,8 @@ class _Training:
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self.epoch, self.place = state["epoch"], state["place"]
-        self.trained.steps, self.trained.seconds = state["steps"], state["seconds"]
+        for name in _KEPT:
+            setattr(self.trained, name, state[name])
         _set_random_state(self.together.device, state["random"][self.together.rank])
 
     def _parts(self) -> dict[str, Any]:
