@@ -72,17 +72,16 @@ def arms(study: Study, known: Known) -> str:
     for run in study.runs(known):
         by_recipe.setdefault(dataclasses.replace(run, seed=0), []).append(run)
     lines = [
-        "| net | norm | input | start | rate | epochs | seeds | error (%) | spread | last loss | minutes | computing |",
-        "| --- " * 12 + "|",
+        "| net | rate | epochs | seeds | error (%) | spread | last loss | minutes | computing |",
+        "| --- " * 9 + "|",
     ]
     missing = []
     for recipe, runs in by_recipe.items():
         found = [known[run.key] for run in runs if run.key in known and known[run.key].outcome != "failed"]
         missing += [run for run in runs if run.key not in known]
         p = recipe.preset
-        start = "weights of A" if recipe.warm_start else recipe.initialisation.kind
-        told = [recipe.network, "batch" if recipe.batch_norm else "none", p.input_scale, start, f"{p.learning_rate:g}"]
-        lines.append("| " + " | ".join([*told, str(p.epochs), f"{len(found)} of {len(runs)}", *_outcome(found)]) + " |")
+        told = [_net(recipe), f"{p.learning_rate:g}", str(p.epochs), f"{len(found)} of {len(runs)}"]
+        lines.append("| " + " | ".join([*told, *_outcome(found)]) + " |")
     failures = [record for record in known.values() if record.outcome == "failed"]
     lines += ["", *(f"- failed: {record.run} ({record.reason})" for record in failures)]
     lines.append(f"{len(missing)} of the {sum(map(len, by_recipe.values()))} runs named so far are still to be done.")
@@ -106,14 +105,21 @@ def doublings(study: Study, known: Known) -> str:
             changes.setdefault(dataclasses.replace(run, seed=0), {})[run.seed] = many.error - few.error
     if not changes:
         return ""
-    lines = ["| net | norm | input | rate | epochs | change of each seed (points) | enough |", "| --- " * 7 + "|"]
+    lines = ["| net | rate | epochs | change of each seed (points) | enough |", "| --- " * 5 + "|"]
     for recipe, found in changes.items():
         p = recipe.preset
-        told = [recipe.network, "batch" if recipe.batch_norm else "none", p.input_scale, f"{p.learning_rate:g}"]
+        told = [_net(recipe), f"{p.learning_rate:g}"]
         seeds = ", ".join(f"{change:+.2f}".replace("-", "−") for _, change in sorted(found.items()))
         enough = "–" if 0 not in found else "yes" if abs(found[0]) < CONVERGED_WITHIN else "no"
         lines.append("| " + " | ".join([*told, f"{p.epochs} → {2 * p.epochs}", seeds, enough]) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _net(recipe: Run) -> str:
+    """The net and what is not the rule about its recipe: a plain net, inputs at unit scale, He's weights."""
+    told = recipe.network + " + batch norm" * recipe.batch_norm + " from A" * bool(recipe.warm_start)
+    told += f", {recipe.initialisation.kind}" if recipe.initialisation.kind != "he" else ""
+    return told + (", inputs 0 to 255" if recipe.preset.input_scale == "paper" else "")
 
 
 def _outcome(found: Sequence[Record]) -> list[str]:
