@@ -147,6 +147,13 @@ def test_cells_are_short(chapter):
 
 
 @chapters
+def test_code_fits_its_page(chapter):
+    """Nobody should have to scroll sideways in the middle of a line; what is folded away may be wider."""
+    shown = [cell for cell in code_cells(chapter) if "hide-input" not in cell["metadata"].get("tags", [])]
+    assert [line for cell in shown for line in "".join(cell["source"]).splitlines() if len(line) > 88] == []
+
+
+@chapters
 def test_every_picture_has_alt_text_that_says_something(chapter):
     for cell in code_cells(chapter):
         if any("image/png" in output.get("data", {}) for output in cell["outputs"]):
