@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -49,6 +50,23 @@ def test_the_scoreboard_says_what_the_claims_say():
 def test_the_pilots_table_says_what_its_records_say():
     stored = (ROOT / "book" / "pilot_table.md").read_text(encoding="utf-8")
     assert stored == of_study(study("pilot"), recorded("pilot").latest()), "run `make refresh`"
+
+
+def test_what_the_pilots_page_says_in_short_is_so():
+    records = recorded("pilot").latest().values()
+    assert all(record.outcome == "finished" for record in records)
+    errors = defaultdict(list)
+    for record in (r for r in records if r.run.network in "AD" and not r.run.warm_start):
+        preset = record.run.preset
+        assert record.losses[-1] < 1  # guessing costs 2.3
+        errors[record.run.network, preset.epochs, record.run.batch_norm].append(record.error)
+        if (record.run.network, preset.epochs) == ("D", 160):
+            assert record.losses[-1] < 0.01
+    for (network, epochs, norm), plain in errors.items():
+        assert norm or max(errors[network, epochs, True]) < min(plain)
+    assert {epochs for _, epochs, _ in errors} == {40, 80, 160}
+    for network in "AD":  # of the two seeds of 80 and of 160 epochs
+        assert max(errors[network, 160, False]) < min(errors[network, 80, False])
 
 
 def test_the_readme_shows_the_benchmark_that_is_stored():

@@ -5,9 +5,10 @@ from test_runs import a_record
 
 from vgg_lib.runs import Evaluation, make_run
 from vgg_lib.studies import study
-from vgg_lib.tables import arms, doublings, of_study
+from vgg_lib.tables import arms, doublings, edges, of_study
 
 RATE = 0.02
+BEST_AT_THE_EDGE = "Best at the edge of the rates tried, so that another may be better still:"
 
 
 def came_out(error, epochs, seed=0, **choices):
@@ -57,6 +58,23 @@ def test_minutes_are_means_over_the_seeds_and_processor_time_is_told_where_all_s
     assert told(300.0, 420.0) == ["15", "6"]
     assert told(300.0, None) == ["15", "–"]
     assert told() == ["–", "–"]
+
+
+@pytest.mark.parametrize(
+    ("errors", "told"),
+    [
+        ((20.0, 19.0, 21.0), ""),
+        ((20.0, 21.0, 22.0), "A (0.01, the smallest)"),
+        ((22.0, 21.0, 20.0), "A (0.05, the largest)"),
+        ((20.0, 20.0, 20.0), "A (0.01, the smallest)"),
+        ((20.0, 21.0), ""),  # one is not done
+    ],
+)
+def test_a_best_rate_at_the_edge_is_told(errors, told):
+    known = {}
+    for rate, error in zip((0.01, 0.02, 0.05), errors, strict=False):
+        known |= came_out(error, 40, rate=rate)
+    assert edges(study("pilot"), known) == (told and f"\n{BEST_AT_THE_EDGE} {told}.\n")
 
 
 def test_a_diverged_run_has_no_error_to_compare():

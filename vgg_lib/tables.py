@@ -10,7 +10,7 @@ import pandas as pd
 
 from vgg_lib.runs import Evaluation, Record, Run
 from vgg_lib.statistics import wilson
-from vgg_lib.studies import CONVERGED_WITHIN, Known, Study
+from vgg_lib.studies import CONVERGED_WITHIN, Known, Study, best
 
 
 def about(record: Record) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def by_class(evaluation: Evaluation, classes: Sequence[str]) -> pd.DataFrame:
 def of_study(study: Study, known: Known) -> str:
     """All that ``vgg-lib table`` tells of a study, as Markdown. ``book/pilot_table.md`` is this text."""
     twice = doublings(study, known)
-    return arms(study, known) + (f"\nWhat twice the epochs changed:\n\n{twice}" if twice else "")
+    return arms(study, known) + edges(study, known) + (f"\nWhat twice the epochs changed:\n\n{twice}" if twice else "")
 
 
 def arms(study: Study, known: Known) -> str:
@@ -89,6 +89,28 @@ def arms(study: Study, known: Known) -> str:
     if processors:
         lines.append(f"Processors of those that are done: {', '.join(processors)}.")
     return "\n".join(lines) + "\n"
+
+
+def edges(study: Study, known: Known) -> str:
+    """Which recipes did best at the smallest or largest of the rates that were tried, as a sentence; empty for none.
+
+    Only recipes of which all rates have an error are looked at, seed 0 of each, the first of equals.
+    """
+    by_recipe: dict[Run, list[Run]] = {}
+    for run in study.runs(known):
+        any_rate = dataclasses.replace(run, preset=dataclasses.replace(run.preset, learning_rate=1.0))
+        if run.seed == 0:
+            by_recipe.setdefault(any_rate, []).append(run)
+    at_edge = []
+    for runs in by_recipe.values():
+        if len(runs) > 1 and (found := best(runs, known)):
+            rates = [run.preset.learning_rate for run in runs]
+            if (rate := found.preset.learning_rate) in (min(rates), max(rates)):
+                end = "largest" if rate == max(rates) else "smallest"
+                at_edge.append(f"{_net(found)} ({rate:g}, the {end})")
+    if not at_edge:
+        return ""
+    return f"\nBest at the edge of the rates tried, so that another may be better still: {'; '.join(at_edge)}.\n"
 
 
 def doublings(study: Study, known: Known) -> str:
