@@ -138,10 +138,13 @@ def doublings(study: Study, known: Known) -> str:
 
 
 def _net(recipe: Run) -> str:
-    """The net and what is not the rule about its recipe: a plain net, inputs at unit scale, He's weights."""
-    told = recipe.network + " + batch norm" * recipe.batch_norm + " from A" * bool(recipe.warm_start)
+    """The net and what is not the rule about its recipe: a plain net, inputs at unit scale, He's weights.
+
+    BN is batch normalisation; 0 to 255 are inputs at the paper's scale. Short, since a table has a page's width.
+    """
+    told = recipe.network + " + BN" * recipe.batch_norm + " from A" * bool(recipe.warm_start)
     told += f", {recipe.initialisation.kind}" if recipe.initialisation.kind != "he" else ""
-    return told + (", inputs 0 to 255" if recipe.preset.input_scale == "paper" else "")
+    return told + (", 0 to 255" if recipe.preset.input_scale == "paper" else "")
 
 
 def _outcome(found: Sequence[Record]) -> list[str]:
