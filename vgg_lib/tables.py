@@ -65,15 +65,15 @@ def arms(study: Study, known: Known) -> str:
     """A study's runs and records as a Markdown table: a row for each recipe, its seeds together; what is missing below.
 
     Errors are top-1 in percent where each run is tested, a diverged run counting as chance; their spread is the
-    difference of the seeds' largest and smallest. Minutes are means over the seeds: on the clock, and of processor
-    time where all of the arm's records tell it.
+    difference of the seeds' largest and smallest. Minutes are means over the seeds: on the clock, and in brackets of
+    processor time where all of the arm's records tell it.
     """
     by_recipe: dict[Run, list[Run]] = {}
     for run in study.runs(known):
         by_recipe.setdefault(dataclasses.replace(run, seed=0), []).append(run)
     lines = [
-        "| net | rate | epochs | seeds | error (%) | spread | last loss | minutes | computing |",
-        "| --- " * 9 + "|",
+        "| net | rate | epochs | seeds | error (%) | spread | last loss | minutes |",
+        "| --- " * 8 + "|",
     ]
     missing = []
     for recipe, runs in by_recipe.items():
@@ -142,27 +142,27 @@ def _net(recipe: Run) -> str:
 
     BN is batch normalisation; 0 to 255 are inputs at the paper's scale. Short, since a table has a page's width.
     """
-    told = recipe.network + " + BN" * recipe.batch_norm + " from A" * bool(recipe.warm_start)
+    told = recipe.network + "\u00a0+\u00a0BN" * recipe.batch_norm + " from A" * bool(recipe.warm_start)
     told += f", {recipe.initialisation.kind}" if recipe.initialisation.kind != "he" else ""
     return told + (", 0 to 255" if recipe.preset.input_scale == "paper" else "")
 
 
 def _outcome(found: Sequence[Record]) -> list[str]:
-    """Error, spread, last loss and both minutes of an arm's records, as text; dashes where there are none."""
+    """Error, spread, last loss and minutes of an arm's records, as text; dashes where there are none."""
     if not found:
-        return ["–"] * 5
+        return ["–"] * 4
     errors = [record.error for record in found]
     losses = [record.losses[-1] for record in found if record.outcome == "finished"]
     return [
         f"{fmean(errors):.1f}" + " (diverged)" * any(record.outcome == "diverged" for record in found),
         f"{max(errors) - min(errors):.1f}" if len(found) > 1 else "–",
         f"{fmean(loss for loss in losses if loss is not None):.2f}" if losses else "–",
-        _minutes([record.seconds for record in found]),
-        _minutes([record.processor_seconds for record in found]),
+        _minutes(found),
     ]
 
 
-def _minutes(seconds: Sequence[float | None]) -> str:
-    """The mean in minutes as text; a dash where one is not known."""
-    known = [one for one in seconds if one is not None]
-    return f"{fmean(known) / 60:.0f}" if len(known) == len(seconds) else "–"
+def _minutes(found: Sequence[Record]) -> str:
+    """What runs took on the clock, and what the processor computed where all of them tell it: ``12 (9)``."""
+    computed = [record.processor_seconds for record in found if record.processor_seconds is not None]
+    told = f" ({fmean(computed) / 60:.0f})" if len(computed) == len(found) else ""
+    return f"{fmean(record.seconds for record in found) / 60:.0f}{told}"
