@@ -46,6 +46,7 @@ explore.data = {
 {"network":"A","preset":"laptop","norm":false,"rate":0.003,"epochs":40,"scale":73,"text":"A, S=73, glorot, learning_rate 0.003, input_scale paper","own":0},
 {"network":"A","preset":"laptop","norm":false,"rate":0.01,"epochs":40,"scale":73,"text":"A, S=73, glorot, learning_rate 0.01, input_scale paper","own":0},
 {"network":"B-5x5","preset":"laptop","norm":true,"rate":0.05,"epochs":160,"scale":73,"text":"B-5x5 + batch norm, S=73, he, epochs 160, learning_rate 0.05","own":0},
+{"network":"C","preset":"laptop","norm":true,"rate":0.05,"epochs":160,"scale":73,"text":"C + batch norm, S=73, he, epochs 160, learning_rate 0.05","own":0},
 {"network":"A","preset":"laptop","norm":false,"rate":0.02,"epochs":40,"scale":73,"text":"A, S=73, he, precision float32","own":0},
 {"network":"A","preset":"quick","norm":false,"rate":0.02,"epochs":60,"scale":[36,72],"text":"A, S=(36, 72), he, width 0.125, epochs 60","own":10}
 ],
@@ -88,18 +89,19 @@ explore.data = {
 ["pilot",24,0,"finished","8a54b17c2d1c883a",[[0,"held-out",935,23.21,2.7,0]]],
 ["pilot",25,0,"finished","5aea09f395b7992d",[[0,"held-out",935,22.78,3.5,0]]],
 ["pilot",26,0,"finished","9f638f9293df9849",[[0,"held-out",935,16.9,5.0,0]]],
+["pilot",27,0,"finished","6d877e676fbda506",[[0,"held-out",935,13.05,8.6,0]]],
 ["precision",0,0,"finished","af7b743c5a47e6c7",[[0,"held-out",935,21.82,2.9,0]]],
-["precision",27,0,"finished","025aecc87e60d393",[[0,"held-out",935,21.93,2.6,0]]],
+["precision",28,0,"finished","025aecc87e60d393",[[0,"held-out",935,21.93,2.6,0]]],
 ["precision",0,1,"finished","211c1353f80baaf3",[[0,"held-out",935,21.5,1.9,0]]],
 ["precision",0,2,"finished","4c94804ec2bbf735",[[0,"held-out",935,22.78,2.7,0]]],
-["precision",27,1,"finished","437019ad9be0cc17",[[0,"held-out",935,20.86,2.9,0]]],
+["precision",28,1,"finished","437019ad9be0cc17",[[0,"held-out",935,20.86,2.9,0]]],
 ["precision",0,3,"finished","9fc253cd42cae87c",[[0,"held-out",935,20.75,2.9,0]]],
-["precision",27,2,"finished","ac28a356b277c850",[[0,"held-out",935,22.57,2.1,0]]],
+["precision",28,2,"finished","ac28a356b277c850",[[0,"held-out",935,22.57,2.1,0]]],
 ["precision",0,4,"finished","396cbd49d64a0f32",[[0,"held-out",935,19.47,2.7,0]]],
-["precision",27,3,"finished","5c634e186366e523",[[0,"held-out",935,22.35,2.6,0]]],
-["precision",27,4,"finished","26287e9dd90bead6",[[0,"held-out",935,19.79,2.7,0]]],
+["precision",28,3,"finished","5c634e186366e523",[[0,"held-out",935,22.35,2.6,0]]],
+["precision",28,4,"finished","26287e9dd90bead6",[[0,"held-out",935,19.79,2.7,0]]],
 ["testing",0,0,"finished","af7b743c5a47e6c7",[[1,"held-out",935,19.57,1.1,0],[2,"held-out",935,22.14,0.4,0],[0,"held-out",935,21.18,1.1,0],[3,"held-out",935,18.93,2.4,0],[4,"held-out",935,17.75,14.9,0],[5,"held-out",935,16.79,43.7,0],[6,"held-out",935,18.93,15.3,0],[7,"held-out",935,17.75,47.9,0],[8,"held-out",935,21.71,5.5,0],[9,"held-out",935,18.07,46.3,0],[0,"held-out",935,19.47,2.1,1],[7,"held-out",935,17.01,110.3,1]]],
-["things",28,0,"finished","91b9d85f3cf84ee5",[[10,"held-out",258,11.63,0.3,0]]]
+["things",29,0,"finished","91b9d85f3cf84ee5",[[10,"held-out",258,11.63,0.3,0]]]
 ],
 "student":[12.7062,4.3027,3.1824,2.7764,2.5706,2.4469,2.3646,2.306,2.2622,2.2281,2.201,2.1788,2.1604,2.1448,2.1314,2.1199,2.1098,2.1009,2.093,2.086,2.0796,2.0739,2.0687,2.0639,2.0595,2.0555,2.0518,2.0484,2.0452]
 }
