@@ -1,4 +1,4 @@
-"""What each chapter takes: seconds and memory of its notebook, executed as a reader would, into vgg_lib/chapters.json.
+"""What each chapter takes: seconds and memory of its notebook, executed as a reader would.
 
 Each notebook runs in a process of its own on the embedded data set. Run it on a machine that is otherwise idle:
 
@@ -18,11 +18,11 @@ from tempfile import TemporaryDirectory
 import torch
 from tqdm.auto import tqdm
 
-from vgg_lib import machine
-from vgg_lib.files import replacing
+from vgg_lib.basics import machine
+from vgg_lib.basics.files import replacing
 
 ROOT = Path(__file__).parent.parent
-STORED = ROOT / "vgg_lib" / "chapters.json"
+STORED = ROOT / "vgg_lib" / "book" / "chapters.json"
 
 
 def execute(path: Path) -> tuple[float, float]:

@@ -20,13 +20,15 @@ from publish import publish
 from torch import Tensor
 from torchvision.transforms import v2
 
-from vgg_lib import machine, make_run, recorded
-from vgg_lib.embedded import generate
-from vgg_lib.evaluation import Protocol, posteriors, protocol_macs, protocols_for
-from vgg_lib.initialisation import initialise
-from vgg_lib.networks import VGG, vgg
-from vgg_lib.published import CONVENTIONS, load_published
-from vgg_lib.rescaling import rescale
+from vgg_lib import make_run, recorded
+from vgg_lib.basics import machine
+from vgg_lib.data.embedded import generate
+from vgg_lib.data.rescaling import rescale
+from vgg_lib.evaluation.posteriors import posteriors
+from vgg_lib.evaluation.protocols import Protocol, protocol_macs, protocols_for
+from vgg_lib.networks.initialisation import initialise
+from vgg_lib.networks.model import VGG, vgg
+from vgg_lib.networks.published import CONVENTIONS, load_published
 
 LAPTOP = make_run("A", "laptop")
 #: Pictures tested at once by the small nets and by the full-width ones; only their number and size matter here.

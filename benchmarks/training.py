@@ -25,13 +25,14 @@ from torchvision.models.vgg import make_layers
 from torchvision.transforms import v2
 from training_input import table as input_table
 
-from vgg_lib import cost_table, machine, macs, make_run, recorded, vgg
-from vgg_lib.imagenette import FOLDERS, find
-from vgg_lib.parallel import Team
-from vgg_lib.response_norm import LocalResponseNorm
-from vgg_lib.runs import studies_with_records
-from vgg_lib.statistics import paired_difference
-from vgg_lib.training import _Training
+from vgg_lib import cost_table, macs, make_run, recorded, vgg
+from vgg_lib.basics import machine
+from vgg_lib.data.imagenette import FOLDERS, find
+from vgg_lib.evidence.statistics import paired_difference
+from vgg_lib.evidence.store import studies_with_records
+from vgg_lib.networks.response_norm import LocalResponseNorm
+from vgg_lib.training.loop import _Training
+from vgg_lib.training.parallel import Team
 
 CPU = torch.device("cpu")
 LAPTOP = make_run("A", "laptop").preset

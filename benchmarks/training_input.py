@@ -21,14 +21,14 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
-from vgg_lib import machine, make_run
-from vgg_lib.augmentation import draw, training_batch
-from vgg_lib.decoded import DecodedPhotos
-from vgg_lib.imagenette import FOLDERS, find, imagenette
-from vgg_lib.photos import Photos
-from vgg_lib.presets import Scale
-from vgg_lib.pyramid import cut_decoded
-from vgg_lib.rescaling import rescale
+from vgg_lib import make_run
+from vgg_lib.basics import machine
+from vgg_lib.data.augmentation import draw, training_batch
+from vgg_lib.data.imagenette import FOLDERS, find, imagenette
+from vgg_lib.data.photos import Photos
+from vgg_lib.data.pixel_cache import DecodedPhotos
+from vgg_lib.data.pyramid import cut_decoded
+from vgg_lib.data.rescaling import Scale, rescale
 
 LAPTOP = make_run("A", "laptop").preset
 FIXED, JITTERED = LAPTOP.scales[0], LAPTOP.scales[-1]

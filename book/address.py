@@ -30,7 +30,7 @@ if find_spec("vgg_lib") is None:
         raise SystemExit("This chapter needs vgg-lib: in a clone of this book's repository, run `pip install .`")
     as_it_is = " ".join(f"{{name}}=={{version(name)}}" for name in ("torch", "torchvision") if find_spec(name))
     %pip install --quiet git+{{ADDRESS}} {{as_it_is}}
-    from vgg_lib.chapter import welcome
+    from vgg_lib.book.chapter import welcome
 
     welcome("{chapter}")"""
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-from vgg_lib import imagenette
+from vgg_lib.data import imagenette
 
 # The same examples every time: a failure on one machine is a failure on all.
 settings.register_profile("suite", deadline=None, derandomize=True, database=None, max_examples=40)

@@ -2,8 +2,8 @@
 
 import torch
 
-import vgg_lib.queue  # noqa: F401
-from vgg_lib.embedded import embedded
+import vgg_lib.evidence.queue  # noqa: F401
+from vgg_lib.data.embedded import embedded
 
 torch.set_num_threads(1)  # other threads would not survive a fork
 embedded("train")

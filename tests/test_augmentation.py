@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.transforms.v2.functional import resize
 
-from vgg_lib.augmentation import ColourShift, draw, draw_crops, training_batch
-from vgg_lib.errors import InputError
-from vgg_lib.rescaling import Crops, cut, rescale, rescaled_size
+from vgg_lib.basics.errors import InputError
+from vgg_lib.data.augmentation import ColourShift, draw, draw_crops, training_batch
+from vgg_lib.data.rescaling import Crops, cut, rescale, rescaled_size
 
 sides = st.integers(20, 90)
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vgg_lib.claims import scoreboard
-from vgg_lib.runs import recorded
-from vgg_lib.studies import study
-from vgg_lib.tables import of_study
+from vgg_lib.book.scoreboard import scoreboard
+from vgg_lib.book.tables import of_study
+from vgg_lib.evidence.store import recorded
+from vgg_lib.evidence.studies import study
 
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -12,12 +12,13 @@ import torch
 from processes import nursery, until
 from test_cli import environment
 
-from vgg_lib import files, training
-from vgg_lib.checkpoints import load_state, save_state
-from vgg_lib.errors import InputError
-from vgg_lib.runs import make_run
-from vgg_lib.training import train
-from vgg_lib.weights import save_net
+from vgg_lib.basics import files
+from vgg_lib.basics.errors import InputError
+from vgg_lib.training import loop as training
+from vgg_lib.training.checkpoints import load_state, save_state
+from vgg_lib.training.loop import train
+from vgg_lib.training.runs import make_run
+from vgg_lib.training.weights import save_net
 
 #: Between them every part of a state: both schedules, dropout, jittered crops, colours, running means, the plateau's
 #: best error.

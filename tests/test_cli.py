@@ -15,11 +15,12 @@ from PIL import Image
 
 from vgg_lib import doctor
 from vgg_lib.cli import main
-from vgg_lib.embedded import THINGS, embedded
-from vgg_lib.evaluation import Protocol, posteriors, top_errors
-from vgg_lib.networks import vgg
-from vgg_lib.runs import Store, recorded
-from vgg_lib.weights import carried, load_net, save_net
+from vgg_lib.data.embedded import THINGS, embedded
+from vgg_lib.evaluation.posteriors import posteriors, top_errors
+from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.evidence.store import Store, recorded
+from vgg_lib.networks.model import vgg
+from vgg_lib.training.weights import carried, load_net, save_net
 
 CARRIED = Path(str(files("vgg_lib"))) / "weights_carried" / "things.safetensors"
 

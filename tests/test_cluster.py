@@ -15,13 +15,14 @@ from processes import until
 from test_cli import environment
 from tiny import DIVERGING, FAILING, LONG, tiny
 
-from vgg_lib import cluster as module
+from vgg_lib.basics.errors import InputError
 from vgg_lib.cli import main
-from vgg_lib.cluster import ClusterQueue
-from vgg_lib.errors import InputError
-from vgg_lib.runs import Store, make_run
-from vgg_lib.studies import STUDIES, Study
-from vgg_lib.workshop import Workshop, perform
+from vgg_lib.evidence import cluster as module
+from vgg_lib.evidence.cluster import ClusterQueue
+from vgg_lib.evidence.store import Store
+from vgg_lib.evidence.studies import STUDIES, Study
+from vgg_lib.evidence.workshop import Workshop, perform
+from vgg_lib.training.runs import make_run
 
 SOURCE = tiny()
 WARM = tiny("B", warm_start=SOURCE.key)

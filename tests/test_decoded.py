@@ -10,19 +10,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.data import chelsea
 
-from vgg_lib.augmentation import draw, training_batch
-from vgg_lib.decoded import decoded_once
-from vgg_lib.embedded import embedded, generate
-from vgg_lib.errors import InputError
-from vgg_lib.evaluation import Protocol, posteriors
-from vgg_lib.imagenette import imagenette
-from vgg_lib.initialisation import initialise
-from vgg_lib.networks import vgg
-from vgg_lib.photos import PhotoFiles, Photos, _reduced
-from vgg_lib.presets import PRESETS
-from vgg_lib.pyramid import CORRELATION, OVERSAMPLING, ROUNDING, TAPS, _from_level, _whole, cut_decoded, level_sides
-from vgg_lib.rehearsal import write_stand_in
-from vgg_lib.rescaling import Crops, cut, rescale, rescaled_size
+from vgg_lib.basics.errors import InputError
+from vgg_lib.data.augmentation import draw, training_batch
+from vgg_lib.data.embedded import embedded, generate
+from vgg_lib.data.imagenette import imagenette
+from vgg_lib.data.photos import PhotoFiles, Photos, _reduced
+from vgg_lib.data.pixel_cache import decoded_once
+from vgg_lib.data.pyramid import (
+    CORRELATION,
+    OVERSAMPLING,
+    ROUNDING,
+    TAPS,
+    _from_level,
+    _whole,
+    cut_decoded,
+    level_sides,
+)
+from vgg_lib.data.rescaling import Crops, cut, rescale, rescaled_size
+from vgg_lib.data.stand_in import write_stand_in
+from vgg_lib.evaluation.posteriors import posteriors
+from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.networks.initialisation import initialise
+from vgg_lib.networks.model import vgg
+from vgg_lib.training.presets import PRESETS
 
 SQUASH, CROP, RANGE = 224, 64, (73, 146)
 
@@ -377,8 +387,8 @@ def test_statistics_are_to_the_bit_those_of_a_tensor(squashed):
 GOES_OVER_THE_SET = """
 import sys, torch
 from pathlib import Path
-from vgg_lib.decoded import decoded_once
-from vgg_lib.photos import Photos
+from vgg_lib.data.pixel_cache import decoded_once
+from vgg_lib.data.photos import Photos
 
 torch.set_num_threads(1)
 count = int(sys.argv[2])

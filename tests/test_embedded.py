@@ -6,8 +6,8 @@ import pytest
 import torch
 from torchvision.ops import masks_to_boxes
 
-from vgg_lib.embedded import COUNTS, SEEDS, THINGS, _boxes, embedded, generate
-from vgg_lib.errors import InputError
+from vgg_lib.basics.errors import InputError
+from vgg_lib.data.embedded import COUNTS, SEEDS, THINGS, _boxes, embedded, generate
 
 
 def digest(tensor):

@@ -9,24 +9,16 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
-from vgg_lib import evaluation
-from vgg_lib.errors import InputError
-from vgg_lib.evaluation import (
-    Protocol,
-    crop_places,
-    places,
-    posteriors,
-    protocol_macs,
-    protocols_for,
-    scales_for,
-    score_map,
-    top_errors,
-)
-from vgg_lib.networks import Network, conv, vgg
-from vgg_lib.photos import PhotoFiles
-from vgg_lib.preprocessing import Preprocessing
-from vgg_lib.rescaling import rescale
-from vgg_lib.runs import make_run
+from vgg_lib.basics.errors import InputError
+from vgg_lib.data.photos import PhotoFiles
+from vgg_lib.data.rescaling import rescale
+from vgg_lib.evaluation import posteriors as evaluation
+from vgg_lib.evaluation.posteriors import posteriors, score_map, top_errors
+from vgg_lib.evaluation.protocols import Protocol, crop_places, places, protocol_macs, protocols_for, scales_for
+from vgg_lib.networks.model import vgg
+from vgg_lib.networks.preprocessing import Preprocessing
+from vgg_lib.networks.table import Network, conv
+from vgg_lib.training.runs import make_run
 
 
 def small_net(*, padding=1, classes=5, seed=0, stages=2, **choices):

@@ -10,12 +10,13 @@ import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from vgg_lib import explore
-from vgg_lib.figures import COLOURS
-from vgg_lib.figures.effects import seeds
-from vgg_lib.networks import NETWORKS
-from vgg_lib.runs import Record, recorded, studies_with_records
-from vgg_lib.statistics import paired_difference
+from vgg_lib.book import explorers as explore
+from vgg_lib.book.figures import COLOURS
+from vgg_lib.book.figures.effects import seeds
+from vgg_lib.evidence.records import Record
+from vgg_lib.evidence.statistics import paired_difference
+from vgg_lib.evidence.store import recorded, studies_with_records
+from vgg_lib.networks.table import NETWORKS
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "book" / "_static" / "explore"

@@ -13,7 +13,7 @@ pytest.importorskip("math_core", reason="the extra `book` is not installed")
 from fontTools.ttLib import TTFont
 from sphinx.cmd.build import build_main
 
-from vgg_lib.runs import recorded, studies_with_records
+from vgg_lib.evidence.store import recorded, studies_with_records
 
 EXTENSIONS = Path(__file__).parent.parent / "book" / "_ext"
 CONF = f"""

@@ -2,8 +2,8 @@
 
 import pytest
 
-from vgg_lib.errors import InputError
-from vgg_lib.files import replacing
+from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.files import replacing
 
 
 def test_a_file_is_replaced_by_what_was_written(tmp_path):

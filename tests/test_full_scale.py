@@ -2,13 +2,14 @@
 
 import pytest
 
-from vgg_lib import InputError, figures, full_scale, make_run, recorded
-from vgg_lib.chapter import measured, takes, welcome
-from vgg_lib.full_scale import full_scale as at_full_scale
-from vgg_lib.hardware import duration
-from vgg_lib.runs import Store
-from vgg_lib.training import train
-from vgg_lib.workshop import Workshop
+from vgg_lib import InputError, make_run, recorded
+from vgg_lib.book import figures, full_scale
+from vgg_lib.book.chapter import measured, takes, welcome
+from vgg_lib.book.full_scale import full_scale as at_full_scale
+from vgg_lib.evidence.hardware import duration
+from vgg_lib.evidence.store import Store
+from vgg_lib.evidence.workshop import Workshop
+from vgg_lib.training.loop import train
 
 RUN = make_run("A", "quick", width=1 / 16, epochs=1)
 LAPTOP = make_run("A", "laptop", seed=0)
@@ -43,14 +44,15 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path, monkeypatch):
         train(run, max_steps=10, **more)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vgg_lib.workshop.train", stopped)
+    monkeypatch.setattr("vgg_lib.evidence.workshop.train", stopped)
     with pytest.raises(KeyboardInterrupt):
         at_full_scale(RUN, True, keep=tmp_path)
     assert Workshop(tmp_path / "runs").checkpoint(RUN).exists()
 
     seen = []
     monkeypatch.setattr(
-        "vgg_lib.workshop.train", lambda run, **more: train(run, **more | {"watch": lambda done, *_: seen.append(done)})
+        "vgg_lib.evidence.workshop.train",
+        lambda run, **more: train(run, **more | {"watch": lambda done, *_: seen.append(done)}),
     )
     resumed = at_full_scale(RUN, True, keep=tmp_path)
     assert seen[0] == 11

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from vgg_lib.geometry import (
+from vgg_lib.networks.geometry import (
     activation_bytes,
     cost_table,
     layer_costs,
@@ -16,8 +16,9 @@ from vgg_lib.geometry import (
     parameters,
     receptive_field,
 )
-from vgg_lib.networks import NETWORKS, POOL, Network, conv, vgg
-from vgg_lib.response_norm import LocalResponseNorm
+from vgg_lib.networks.model import vgg
+from vgg_lib.networks.response_norm import LocalResponseNorm
+from vgg_lib.networks.table import NETWORKS, POOL, Network, conv
 
 # Counted from Table 1 by hand; A, B, D and E are torchvision's to the parameter.
 EXACT = {

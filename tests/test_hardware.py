@@ -9,11 +9,12 @@ import torch
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from vgg_lib.embedded import embedded
-from vgg_lib.errors import InputError
-from vgg_lib.hardware import GPUS, PHOTOGRAPHS, SHARE, STEP, seconds, step_macs, steps, training_macs
-from vgg_lib.networks import vgg
-from vgg_lib.runs import make_run, recorded
+from vgg_lib.basics.errors import InputError
+from vgg_lib.data.embedded import embedded
+from vgg_lib.evidence.hardware import GPUS, PHOTOGRAPHS, SHARE, STEP, seconds, step_macs, steps, training_macs
+from vgg_lib.evidence.store import recorded
+from vgg_lib.networks.model import vgg
+from vgg_lib.training.runs import make_run
 
 A = make_run("A", "laptop")
 RECORD = recorded("first").find(A)

@@ -10,8 +10,8 @@ import torch
 import torchvision
 from PIL import Image
 
-from vgg_lib.errors import InputError
-from vgg_lib.imagenette import CLASSES, FOLDERS, imagenette
+from vgg_lib.basics.errors import InputError
+from vgg_lib.data.imagenette import CLASSES, FOLDERS, imagenette
 
 FOLDER = "imagenette2-160"
 

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from vgg_lib.errors import InputError
-from vgg_lib.initialisation import Initialisation, deviations, initialise, warm_start
-from vgg_lib.networks import vgg
+from vgg_lib.basics.errors import InputError
+from vgg_lib.networks.initialisation import Initialisation, deviations, initialise, warm_start
+from vgg_lib.networks.model import vgg
 
 KINDS = [
     Initialisation("normal", 0.01),

@@ -6,9 +6,10 @@ import torchvision
 from torch import nn
 from torch.nn import functional
 
-from vgg_lib.errors import InputError
-from vgg_lib.initialisation import Initialisation, initialise
-from vgg_lib.networks import LRN, NETWORKS, Network, conv, vgg
+from vgg_lib.basics.errors import InputError
+from vgg_lib.networks.initialisation import Initialisation, initialise
+from vgg_lib.networks.model import vgg
+from vgg_lib.networks.table import LRN, NETWORKS, Network, conv
 
 TORCHVISION = {"A": "vgg11", "B": "vgg13", "D": "vgg16", "E": "vgg19"}
 

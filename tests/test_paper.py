@@ -2,8 +2,8 @@
 
 import pytest
 
-from vgg_lib.errors import InputError
-from vgg_lib.paper import table
+from vgg_lib.basics.errors import InputError
+from vgg_lib.evidence.paper import table
 
 # top-1 and top-5 errors in percent, by network and training scale
 TABLE_3 = {

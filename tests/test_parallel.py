@@ -16,13 +16,14 @@ import pytest
 import torch
 from processes import until
 
-from vgg_lib import training
-from vgg_lib.augmentation import as_drawn
-from vgg_lib.errors import InputError
-from vgg_lib.parallel import Team
-from vgg_lib.runs import Store, make_run
-from vgg_lib.training import train
-from vgg_lib.weights import load_net
+from vgg_lib.basics.errors import InputError
+from vgg_lib.data.augmentation import as_drawn
+from vgg_lib.evidence.store import Store
+from vgg_lib.training import loop as training
+from vgg_lib.training.loop import train
+from vgg_lib.training.parallel import Team
+from vgg_lib.training.runs import make_run
+from vgg_lib.training.weights import load_net
 
 #: Everything that is drawn for each image of a batch, and a batch of which one process gets 25 images, the other 26.
 SAME = make_run(

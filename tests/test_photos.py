@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from vgg_lib.embedded import embedded
-from vgg_lib.errors import InputError
-from vgg_lib.photos import PhotoFiles, Photos, decode, in_held_out_tenth
-from vgg_lib.preprocessing import Preprocessing
+from vgg_lib.basics.errors import InputError
+from vgg_lib.data.embedded import embedded
+from vgg_lib.data.photos import PhotoFiles, Photos, decode, in_held_out_tenth
+from vgg_lib.networks.preprocessing import Preprocessing
 
 
 def photos(count=30, height=40, width=50):

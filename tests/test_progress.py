@@ -2,7 +2,7 @@
 
 import pytest
 
-from vgg_lib.progress import bar
+from vgg_lib.basics.progress import bar
 
 
 @pytest.fixture(autouse=True)

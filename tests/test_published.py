@@ -9,10 +9,12 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 
-from vgg_lib.errors import InputError
-from vgg_lib.evaluation import Protocol, posteriors
-from vgg_lib.networks import Network, conv, vgg
-from vgg_lib.published import CONVENTIONS, load_published
+from vgg_lib.basics.errors import InputError
+from vgg_lib.evaluation.posteriors import posteriors
+from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.networks.model import vgg
+from vgg_lib.networks.published import CONVENTIONS, load_published
+from vgg_lib.networks.table import Network, conv
 
 TORCHVISION = {"A": "vgg11", "B": "vgg13", "D": "vgg16", "E": "vgg19"}
 AS_TORCHVISION_TESTS = Protocol((256,), dense=False, grid=1, mirror=False)

@@ -20,16 +20,17 @@ from test_cli import environment
 from test_runs import a_record
 from tiny import DIVERGING, FAILING, LONG, tiny
 
-from vgg_lib import queue
-from vgg_lib.checkpoints import load_state
+from vgg_lib.basics.errors import InputError
 from vgg_lib.cli import main
-from vgg_lib.errors import InputError
-from vgg_lib.queue import Queue, cost
-from vgg_lib.recording import failed
-from vgg_lib.runs import Store, make_run
-from vgg_lib.studies import Study
-from vgg_lib.training import train
-from vgg_lib.workshop import Workshop, finish, perform
+from vgg_lib.evidence import queue
+from vgg_lib.evidence.queue import Queue, cost
+from vgg_lib.evidence.store import Store
+from vgg_lib.evidence.studies import Study
+from vgg_lib.evidence.testing import failed
+from vgg_lib.evidence.workshop import Workshop, finish, perform
+from vgg_lib.training.checkpoints import load_state
+from vgg_lib.training.loop import train
+from vgg_lib.training.runs import make_run
 
 RUN = tiny()
 WARM = tiny("B", warm_start=RUN.key)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn.functional import local_response_norm
 
-from vgg_lib.networks import vgg
-from vgg_lib.response_norm import _AT_ONCE, LocalResponseNorm
+from vgg_lib.networks.model import vgg
+from vgg_lib.networks.response_norm import _AT_ONCE, LocalResponseNorm
 
 
 def alexnets_formula(a, n=5, k=2.0, alpha=1e-4, beta=0.75):

@@ -11,12 +11,14 @@ from multiprocessing import get_context
 import pytest
 import torch
 
-from vgg_lib.errors import InputError
-from vgg_lib.evaluation import Protocol
-from vgg_lib.initialisation import Initialisation
-from vgg_lib.networks import NETWORKS
-from vgg_lib.presets import PRESETS, Preset
-from vgg_lib.runs import Evaluation, Record, Run, Store, make_run, recorded
+from vgg_lib.basics.errors import InputError
+from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.evidence.records import Evaluation, Record
+from vgg_lib.evidence.store import Store, recorded
+from vgg_lib.networks.initialisation import Initialisation
+from vgg_lib.networks.table import NETWORKS
+from vgg_lib.training.presets import PRESETS, Preset
+from vgg_lib.training.runs import Run, make_run
 
 RUN = make_run("A", "quick")
 
@@ -91,7 +93,7 @@ def test_another_network_of_the_same_name_changes_the_key(monkeypatch):
 
 
 def test_a_key_is_the_same_in_another_process():
-    code = "from vgg_lib.runs import make_run; print(make_run('A', 'quick').key)"
+    code = "from vgg_lib.training.runs import make_run; print(make_run('A', 'quick').key)"
     out = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"PYTHONHASHSEED": "1"},

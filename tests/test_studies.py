@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_runs import a_record
 
-from vgg_lib.errors import InputError
-from vgg_lib.initialisation import Initialisation
-from vgg_lib.recording import failed
-from vgg_lib.runs import Evaluation, make_run
-from vgg_lib.studies import RATES, RATES_AT_PAPER_SCALE, STUDIES, study
+from vgg_lib.basics.errors import InputError
+from vgg_lib.evidence.records import Evaluation
+from vgg_lib.evidence.studies import RATES, RATES_AT_PAPER_SCALE, STUDIES, study
+from vgg_lib.evidence.testing import failed
+from vgg_lib.networks.initialisation import Initialisation
+from vgg_lib.training.runs import make_run
 
 PILOT = study("pilot")
 RECIPES = [("A", False), ("D", False), ("A", True), ("D", True)]

@@ -3,9 +3,10 @@
 import pytest
 from test_runs import a_record
 
-from vgg_lib.runs import Evaluation, make_run
-from vgg_lib.studies import study
-from vgg_lib.tables import arms, doublings, edges, of_study
+from vgg_lib.book.tables import arms, doublings, edges, of_study
+from vgg_lib.evidence.records import Evaluation
+from vgg_lib.evidence.studies import study
+from vgg_lib.training.runs import make_run
 
 RATE = 0.02
 BEST_AT_THE_EDGE = "Best at the edge of the rates tried, so that another may be better still:"

@@ -6,12 +6,14 @@ import math
 import pytest
 import torch
 
-from vgg_lib.embedded import embedded
-from vgg_lib.errors import InputError
-from vgg_lib.networks import VGG
-from vgg_lib.recording import record
-from vgg_lib.runs import Record, make_run
-from vgg_lib.training import _Schedule, build, photos_to_test, photos_to_train, train
+from vgg_lib.basics.errors import InputError
+from vgg_lib.data.embedded import embedded
+from vgg_lib.evidence.records import Record
+from vgg_lib.evidence.testing import record
+from vgg_lib.networks.model import VGG
+from vgg_lib.training.loop import _Schedule, build, train
+from vgg_lib.training.photographs import photos_to_test, photos_to_train
+from vgg_lib.training.runs import make_run
 
 
 def few_steps(network="A", steps=3, **choices):

@@ -7,13 +7,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vgg_lib.embedded import embedded
-from vgg_lib.errors import InputError
-from vgg_lib.evaluation import posteriors, top_errors
-from vgg_lib.networks import NETWORKS, vgg
-from vgg_lib.preprocessing import Preprocessing
-from vgg_lib.runs import make_run, recorded
-from vgg_lib.weights import carried, load_net, run_of, save_net
+from vgg_lib.basics.errors import InputError
+from vgg_lib.data.embedded import embedded
+from vgg_lib.evaluation.posteriors import posteriors, top_errors
+from vgg_lib.evidence.store import recorded
+from vgg_lib.networks.model import vgg
+from vgg_lib.networks.preprocessing import Preprocessing
+from vgg_lib.networks.table import NETWORKS
+from vgg_lib.training.runs import make_run
+from vgg_lib.training.weights import carried, load_net, run_of, save_net
 
 
 def small(name="A", **choices):

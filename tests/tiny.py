@@ -1,8 +1,8 @@
 """A study of seconds with all that can happen to a run; as a script, the command line that knows it."""
 
 from vgg_lib.cli import main
-from vgg_lib.runs import make_run
-from vgg_lib.studies import STUDIES, Study
+from vgg_lib.evidence.studies import STUDIES, Study
+from vgg_lib.training.runs import make_run
 
 
 def tiny(network="A", **choices):

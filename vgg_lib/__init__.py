@@ -5,16 +5,20 @@ it holds.
 """
 
 from vgg_lib._version import __version__
-from vgg_lib.errors import InputError
-from vgg_lib.evaluation import Protocol, posteriors
-from vgg_lib.geometry import activation_bytes, cost_table, macs, parameters, receptive_field
-from vgg_lib.initialisation import Initialisation, initialise, warm_start
-from vgg_lib.networks import LRN, NETWORKS, VGG, Network, conv, vgg
-from vgg_lib.presets import PRESETS, Preset
-from vgg_lib.recording import record
-from vgg_lib.runs import Record, Run, Store, make_run, recorded
-from vgg_lib.training import train
-from vgg_lib.weights import load_net, save_net
+from vgg_lib.basics.errors import InputError
+from vgg_lib.evaluation.posteriors import posteriors
+from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.evidence.records import Record
+from vgg_lib.evidence.store import Store, recorded
+from vgg_lib.evidence.testing import record
+from vgg_lib.networks.geometry import activation_bytes, cost_table, macs, parameters, receptive_field
+from vgg_lib.networks.initialisation import Initialisation, initialise, warm_start
+from vgg_lib.networks.model import VGG, vgg
+from vgg_lib.networks.table import LRN, NETWORKS, Network, conv
+from vgg_lib.training.loop import train
+from vgg_lib.training.presets import PRESETS, Preset
+from vgg_lib.training.runs import Run, make_run
+from vgg_lib.training.weights import load_net, save_net
 
 __all__ = [
     "LRN",

@@ -13,26 +13,29 @@ from filelock import Timeout
 from platformdirs import user_data_path
 
 from vgg_lib import doctor as checks
-from vgg_lib import imagenette
-from vgg_lib.claims import CLAIMS, claim, scoreboard
-from vgg_lib.cluster import ClusterQueue
-from vgg_lib.errors import InputError
-from vgg_lib.evaluation import Protocol, posteriors
-from vgg_lib.geometry import activation_bytes, cost_table, macs, parameters
-from vgg_lib.networks import NETWORKS, resolve
-from vgg_lib.parallel import leads
-from vgg_lib.photos import decode
-from vgg_lib.presets import PRESETS, preset
-from vgg_lib.queue import Queue
-from vgg_lib.recording import evaluate as evaluate_nets
-from vgg_lib.recording import record, record_protocols
-from vgg_lib.runs import Store, make_run, recorded
-from vgg_lib.studies import STUDIES, study
-from vgg_lib.tables import of_study
-from vgg_lib.training import photographs
-from vgg_lib.training import train as train_run
-from vgg_lib.weights import carried, load_net, run_of, save_net
-from vgg_lib.workshop import Workshop
+from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.processes import leads
+from vgg_lib.book.scoreboard import scoreboard
+from vgg_lib.book.tables import of_study
+from vgg_lib.data import imagenette
+from vgg_lib.data.photos import decode
+from vgg_lib.evaluation.posteriors import posteriors
+from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.evidence.claims import CLAIMS, claim
+from vgg_lib.evidence.cluster import ClusterQueue
+from vgg_lib.evidence.queue import Queue
+from vgg_lib.evidence.store import Store, recorded
+from vgg_lib.evidence.studies import STUDIES, study
+from vgg_lib.evidence.testing import evaluate as evaluate_nets
+from vgg_lib.evidence.testing import record, record_protocols
+from vgg_lib.evidence.workshop import Workshop
+from vgg_lib.networks.geometry import activation_bytes, cost_table, macs, parameters
+from vgg_lib.networks.table import NETWORKS, resolve
+from vgg_lib.training.loop import train as train_run
+from vgg_lib.training.photographs import photographs
+from vgg_lib.training.presets import PRESETS, preset
+from vgg_lib.training.runs import make_run
+from vgg_lib.training.weights import carried, load_net, run_of, save_net
 
 app = typer.Typer(
     help="Every claim of the VGG paper, as something that runs.",

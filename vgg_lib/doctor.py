@@ -10,11 +10,12 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from vgg_lib import imagenette, machine
-from vgg_lib.errors import InputError
-from vgg_lib.hardware import PHOTOGRAPHS, duration
-from vgg_lib.networks import vgg
-from vgg_lib.presets import PRESETS, Preset
+from vgg_lib.basics import machine
+from vgg_lib.basics.errors import InputError
+from vgg_lib.data import imagenette
+from vgg_lib.evidence.hardware import PHOTOGRAPHS, duration
+from vgg_lib.networks.model import vgg
+from vgg_lib.training.presets import PRESETS, Preset
 
 
 def examine(root: Path | None = None) -> Iterator[tuple[str, str]]:

@@ -49,7 +49,7 @@ def versions(*_) -> str:
 
 def records(*_) -> str:
     """The records that come with the library, by study."""
-    from vgg_lib.runs import recorded, studies_with_records
+    from vgg_lib.evidence.store import recorded, studies_with_records
 
     rows = []
     for study in studies_with_records():

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from vgg_lib import explore, geometry
-from vgg_lib.networks import NETWORKS
-from vgg_lib.statistics import paired_difference
+from vgg_lib.book import explorers as explore
+from vgg_lib.evidence.statistics import paired_difference
+from vgg_lib.networks.table import NETWORKS, geometry
 
 KINDS = ("receptive-field", "network", "evidence")
 STATIC = (Path(__file__).parents[2] / "book" / "_static" / "explore").as_uri()

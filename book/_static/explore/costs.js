@@ -1,4 +1,4 @@
-/* What vgg_lib.geometry counts, counted again for whatever the reader chooses. A test holds the two together. */
+/* What vgg_lib.networks.geometry counts, counted again for whatever the reader chooses. A test holds the two together. */
 "use strict";
 
 /** The cost of each layer on feature maps, for one image; `layers` as in data.js.
@@ -40,7 +40,7 @@ explore.networkCosts = (name, { classes = 1000, size = 224, width = 1, norm = fa
   return rows;
 };
 
-/** Mean of at least two errors and the ends of its 95 % interval (Student), as vgg_lib.statistics has it. */
+/** Mean of at least two errors and the ends of its 95 % interval (Student), as vgg_lib.evidence.statistics has it. */
 explore.interval = (errors) => {
   const n = errors.length;
   const mean = errors.reduce((a, b) => a + b) / n;

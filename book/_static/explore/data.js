@@ -1,4 +1,4 @@
-// Made by `python -m vgg_lib.explore` from the library and its records.
+// Made by `python -m vgg_lib.book.explorers` from the library and its records.
 explore.data = {
 "networks":{
 "A":{"colour":"#0072B2","layers":[["conv1_1","conv",64,3,1,1],["pool1","pool",0,2,2,0],["conv2_1","conv",128,3,1,1],["pool2","pool",0,2,2,0],["conv3_1","conv",256,3,1,1],["conv3_2","conv",256,3,1,1],["pool3","pool",0,2,2,0],["conv4_1","conv",512,3,1,1],["conv4_2","conv",512,3,1,1],["pool4","pool",0,2,2,0],["conv5_1","conv",512,3,1,1],["conv5_2","conv",512,3,1,1],["pool5","pool",0,2,2,0]]},

@@ -1,0 +1,80 @@
+"""What this machine is and has: device, precision, memory, versions."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision
+
+from vgg_lib._version import __version__
+from vgg_lib.basics.processes import processes
+
+
+def best_device() -> torch.device:
+    """The GPU where there is one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def autocast_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
+    """The number format that training computes its products in on this device.
+
+    ``auto`` is bfloat16 where the hardware multiplies it (AVX-512 BF16, AMX; Ampere and later), float16 on an
+    older GPU, else float32.
+    """
+    if precision == "float32":
+        return torch.float32
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
+    has = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return torch.bfloat16 if has.get("avx512_bf16") or has.get("amx_bf16") else torch.float32
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> Any:
+    """A context in which products are computed in ``dtype``."""
+    return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
+
+
+def cores() -> int:
+    """The processor's cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processor() -> str:
+    """The processor's name, as the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def describe(device: torch.device, precision: str = "auto") -> dict[str, Any]:
+    """What a record says of the machine that made it."""
+    together = {"processes": processes()} if processes() > 1 else {}
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "processor": processor(),
+        "threads": torch.get_num_threads(),
+        "precision": str(autocast_dtype(device, precision)).removeprefix("torch."),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "vgg_lib": __version__,
+    } | together
+
+
+def peak_memory() -> float | None:
+    """Peak resident memory of this process in MiB; ``None`` where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1024**2 if sys.platform == "darwin" else 1024), 1)

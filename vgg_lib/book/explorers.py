@@ -1,0 +1,219 @@
+"""What the explorers of the book read: networks, colours and records as one small script, and their still pictures.
+
+``python -m vgg_lib.book.explorers book/_static/explore`` writes all of it. The script, ``data.js``, is the same bytes
+on every machine. It is a script and not JSON because a page that is opened from disk may not fetch a file.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.stats import t
+from torch import Tensor
+
+from vgg_lib.book.figures import COLOURS, Field, costs_by_layer, fields_on_photo, use_style
+from vgg_lib.book.figures.effects import seeds
+from vgg_lib.book.figures.style import KINDS, VERMILION
+from vgg_lib.data.embedded import SIDE, THINGS, embedded
+from vgg_lib.evidence.records import Evaluation, Record
+from vgg_lib.evidence.store import recorded, studies_with_records
+from vgg_lib.evidence.studies import STUDIES
+from vgg_lib.networks.geometry import receptive_field
+from vgg_lib.networks.table import FC_WIDTH, NETWORKS, POOL, Layer, conv
+
+#: The picture of the embedded data set under the receptive fields, by its place in the split ``val``.
+PHOTO = 512
+
+#: What the columns of ``runs`` are, and of the tests in their last column.
+RUN = ("study", "recipe", "seed", "outcome", "key", "tests")
+TEST = ("protocol", "set", "photographs", "error", "seconds", "fused")
+
+
+def stacks() -> dict[str, tuple[Layer, ...]]:
+    """Stacks of layers to start from, by name: those of §2.3, and the first stages of networks."""
+    named = {
+        words: (conv(1, kernel),) * count
+        for words, count, kernel in (
+            ("one 3×3", 1, 3),
+            ("two 3×3", 2, 3),
+            ("three 3×3", 3, 3),
+            ("one 5×5", 1, 5),
+            ("one 7×7", 1, 7),
+        )
+    }
+    for network, stages, words in (
+        ("A", 2, "two"), ("A", 3, "three"), ("D", 2, "two"), ("D", 3, "three"), ("B-5x5", 2, "two"),
+    ):  # fmt: skip
+        layers = NETWORKS[network].stages[:stages]
+        named[f"{network}’s first {words} stages"] = tuple(layer for stage in layers for layer in (*stage, POOL))
+    return named
+
+
+def evaluations_of(record: Record) -> tuple[Evaluation, ...]:
+    """A record's evaluations; for a run that diverged the one that it would have had, at the error of guessing."""
+    if record.outcome != "diverged":
+        return record.evaluations
+    return (Evaluation(record.run.protocol, record.run.test_set, {"top1": record.error}, "", ""),)
+
+
+class _Table:
+    """Values in the order in which they came, each once; calling it gives a value's place."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+
+    def __call__(self, value: Any) -> int:
+        if value not in self.values:
+            self.values.append(value)
+        return self.values.index(value)
+
+
+def _recipe(record: Record) -> dict[str, Any]:
+    """A run without its seed. ``text`` is what the run itself says, which is what differs from its preset."""
+    run = record.run
+    return {
+        "network": run.network,
+        "preset": run.preset.name,
+        "norm": run.batch_norm,
+        "rate": run.preset.learning_rate,
+        "epochs": run.preset.epochs,
+        "scale": run.scale,
+        "text": str(run).replace(f", {run.preset.name}, ", ", ").replace(f", seed {run.seed}", ""),
+    }
+
+
+def evidence() -> dict[str, Any]:
+    """All records that come with the library, the last of each run in each study, as compact tables."""
+    recipe, protocol, rows = _Table(), _Table(), []
+    for study in studies_with_records():
+        for record in recorded(study).latest().values():
+            tested = [
+                [
+                    protocol(str(e.protocol)),
+                    e.test_set,
+                    len(e.targets),
+                    round(e.errors["top1"], 2),
+                    None if e.seconds is None else round(e.seconds, 1),
+                    len(e.fused),
+                ]
+                for e in evaluations_of(record)
+            ]
+            own = protocol(str(record.run.protocol))
+            place = recipe(_recipe(record) | {"own": own})
+            rows.append([study, place, record.run.seed, record.outcome, record.key, tested])
+    questions = {name: STUDIES[name].question if name in STUDIES else "" for name in studies_with_records()}
+    return {
+        "studies": questions,
+        "protocols": protocol.values,
+        "recipes": recipe.values,
+        "run": RUN,
+        "test": TEST,
+        "runs": rows,
+        # Student's factor for a mean's 95 % interval over 2, 3, … seeds
+        "student": [round(float(t.ppf(0.975, n - 1)), 4) for n in range(2, 31)],
+    }
+
+
+def data() -> dict[str, Any]:
+    """Everything that the explorers know of the library, as JSON has it."""
+
+    def described(name: str, layer: Layer) -> list[Any]:
+        return [name, layer.kind, layer.channels, layer.kernel, layer.stride, layer.padding]
+
+    def kernels(layers: Sequence[Layer]) -> list[int | str]:
+        return [layer.kernel if layer.kind == "conv" else layer.kind for layer in layers]
+
+    return {
+        "networks": {
+            name: {"colour": COLOURS[name], "layers": [described(*named) for named in network.named_layers()]}
+            for name, network in NETWORKS.items()
+        },
+        "fc": FC_WIDTH,
+        "kinds": KINDS,
+        "view": VERMILION,
+        "photo": {"side": SIDE, "thing": list(THINGS)[int(embedded("val").labels[PHOTO])]},
+        "stacks": {name: kernels(layers) for name, layers in stacks().items()},
+        "evidence": evidence(),
+    }
+
+
+def script() -> str:
+    """``data.js``: :func:`data` as one statement, in lines of a size that a comparison of versions can show."""
+    made_by = "// Made by `python -m vgg_lib.book.explorers` from the library and its records."
+    return f"{made_by}\nexplore.data = {_lines(data())};\n"
+
+
+def _lines(value: Any, longest: int = 900) -> str:
+    """Compact JSON, broken between items only where it would be longer than that."""
+    flat = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    if len(flat) <= longest:
+        return flat
+    if isinstance(value, dict):
+        items = [f"{json.dumps(name, ensure_ascii=False)}:{_lines(inside)}" for name, inside in value.items()]
+    else:
+        items = [_lines(inside) for inside in value]
+    return flat[0] + "\n" + ",\n".join(items) + "\n" + flat[-1]
+
+
+def photo() -> NDArray[np.uint8]:
+    """The picture under the receptive fields, ``(H, W, 3)``."""
+    images = embedded("val").images
+    assert isinstance(images, Tensor)  # and not files
+    pixels: NDArray[np.uint8] = images[PHOTO].permute(1, 2, 0).numpy()
+    return pixels
+
+
+def _view(layers: Sequence[Layer], place: int) -> Field:
+    """What the unit over pixel ``place``, across and down, sees after these layers."""
+    spacing, first = 1, 0
+    for layer in layers:
+        first -= layer.padding * spacing
+        spacing *= layer.stride
+    start = place // spacing * spacing + first
+    end = start + receptive_field(layers)
+    mask = torch.zeros(SIDE, SIDE, dtype=torch.bool)
+    mask[max(start, 0) : end, max(start, 0) : end] = True
+    return Field(mask, (start, end))
+
+
+def stills() -> dict[str, Figure]:
+    """The picture of each explorer for readers without scripts: what it shows at first."""
+    chosen = ("three 3×3", "one 7×7", "A’s first two stages", "D’s first two stages")
+    views = {name.replace("’s first", ","): _view(stacks()[name], SIDE // 2) for name in chosen}
+    testing = next(iter(recorded("testing")))
+    arms = {str(e.protocol) + ", two nets" * bool(e.fused): [e.errors["top1"]] for e in testing.evaluations}
+    return {
+        "receptive-field": fields_on_photo(photo(), views),
+        "network": costs_by_layer("D"),
+        "evidence": seeds(arms, dict.fromkeys(arms, testing.run.network)),
+    }
+
+
+def write(folder: Path) -> None:
+    """Write ``data.js``, ``photo.png`` and the still pictures into a folder."""
+    (folder / "data.js").write_text(script(), encoding="utf-8")
+    Image.fromarray(photo()).save(folder / "photo.png", optimize=True)
+    use_style()
+    for name, figure in stills().items():
+        drawn = io.BytesIO()
+        figure.savefig(drawn, dpi=100)
+        plt.close(figure)
+        # sixty-four colours are enough for a figure, and a third of the bytes
+        Image.open(drawn).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(
+            folder / f"{name}.png", optimize=True
+        )
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -1,0 +1,74 @@
+"""The book's drawing language: one look, and one colour for each network, in every chapter."""
+
+from vgg_lib.book.figures.effects import beside, seeds
+from vgg_lib.book.figures.fields import (
+    Field,
+    field_growth,
+    fields_on_photo,
+    pyramids,
+    stage_costs,
+    turning_point,
+)
+from vgg_lib.book.figures.networks import (
+    SIX,
+    by_stage,
+    cost_shares,
+    costs_by_layer,
+    soft_max_trap,
+    table_one,
+)
+from vgg_lib.book.figures.scaling import data_parallel, durations, speed_ups, throughput
+from vgg_lib.book.figures.style import COLOURS, use_style
+from vgg_lib.book.figures.testing import (
+    cell_answers,
+    error_against_cost,
+    errors_over_scales,
+    protocol_errors,
+    protocol_views,
+    score_maps,
+    window_contexts,
+)
+from vgg_lib.book.figures.training import (
+    confusion,
+    epoch_losses,
+    loss_curve,
+    most_confident_mistakes,
+    photo_page,
+    picture_row,
+)
+
+__all__ = [
+    "COLOURS",
+    "SIX",
+    "Field",
+    "beside",
+    "by_stage",
+    "cell_answers",
+    "confusion",
+    "cost_shares",
+    "costs_by_layer",
+    "data_parallel",
+    "durations",
+    "epoch_losses",
+    "error_against_cost",
+    "errors_over_scales",
+    "field_growth",
+    "fields_on_photo",
+    "loss_curve",
+    "most_confident_mistakes",
+    "photo_page",
+    "picture_row",
+    "protocol_errors",
+    "protocol_views",
+    "pyramids",
+    "score_maps",
+    "seeds",
+    "soft_max_trap",
+    "speed_ups",
+    "stage_costs",
+    "table_one",
+    "throughput",
+    "turning_point",
+    "use_style",
+    "window_contexts",
+]

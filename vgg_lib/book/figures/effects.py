@@ -1,0 +1,74 @@
+"""Errors of seeds with their mean and its interval: the book's one way to draw a measured effect."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from vgg_lib.book.figures.style import BLACK, BLUE, COLOURS, GREY, MINE
+from vgg_lib.evidence.records import Record
+from vgg_lib.evidence.statistics import paired_difference
+from vgg_lib.evidence.store import recorded, studies_with_records
+from vgg_lib.training.runs import Run
+
+
+def seeds(
+    arms: Mapping[str, Sequence[float]],
+    networks: Mapping[str, str] | None = None,
+    mine: Mapping[str, float] | None = None,
+) -> Figure:
+    """Draw the errors, in percent, of each arm's seeds as dots, one row an arm in the order given.
+
+    With two seeds or more a line stands at their mean and a band covers its 95 % interval (Student). ``networks``
+    names the network of an arm, whose colour the dots have. ``mine`` are the reader's own, by arm, as stars.
+    """
+    rows = list(dict.fromkeys([*arms, *(mine or {})]))
+    figure, axes = plt.subplots(figsize=(8, 0.34 * len(rows) + 0.7))
+    for row, arm in enumerate(rows):
+        errors = arms.get(arm, ())
+        colour = COLOURS.get((networks or {}).get(arm, arm), BLUE)
+        if len(errors) > 1:
+            mean, low, high = paired_difference(errors)
+            axes.barh(row, high - low, left=low, height=0.5, color=GREY, alpha=0.25)
+            axes.plot((mean, mean), (row - 0.32, row + 0.32), color=BLACK, linewidth=1.6)
+        axes.scatter(errors, [row] * len(errors), s=52, color=colour, edgecolor=BLACK, linewidth=0.8, zorder=3)
+        if mine and arm in mine:
+            axes.scatter(mine[arm], row, color=colour, **MINE)
+            axes.annotate("yours", (mine[arm], row), (9, 0), textcoords="offset points", va="center", fontsize=9)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.tick_params(left=False)
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("top-1 error, %")
+    axes.grid(axis="x")
+    return figure
+
+
+def beside(run: Run, mine: Record | None = None) -> Figure:
+    """Draw what was recorded with the recipe of ``run``, an arm for each network, and the reader's record beside it.
+
+    The records are all that come with the library and differ from ``run`` in network, normalisation and seed alone.
+    """
+    known: dict[str, Record] = {}
+    for study in studies_with_records():
+        known = recorded(study).latest() | known
+    recipe = _recipe(run)
+    arms: dict[str, list[float]] = {}
+    for record in sorted(known.values(), key=lambda one: (list(COLOURS).index(one.run.network), one.run.batch_norm)):
+        if _recipe(record.run) == recipe and record.outcome != "failed":
+            arms.setdefault(_arm(record.run), []).append(record.error)
+    yours = {_arm(mine.run): mine.error} if mine else {}
+    return seeds(arms, {arm: arm.split(" ")[0] for arm in [*arms, *yours]}, yours)
+
+
+def _recipe(run: Run) -> Run:
+    return dataclasses.replace(run, network="A", batch_norm=False, seed=0)
+
+
+def _arm(run: Run) -> str:
+    return run.network + " + batch norm" * run.batch_norm

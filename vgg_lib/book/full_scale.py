@@ -1,0 +1,117 @@
+"""The last cell of a chapter: its run for real, resumable, or a rehearsal of the same path in two steps."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import torch
+from filelock import Timeout
+from platformdirs import user_data_path
+
+from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.machine import best_device
+from vgg_lib.data.stand_in import write_stand_in
+from vgg_lib.evaluation.posteriors import posteriors
+from vgg_lib.evaluation.protocols import protocols_for
+from vgg_lib.evidence.hardware import GPUS, duration, seconds
+from vgg_lib.evidence.records import Record
+from vgg_lib.evidence.store import Store
+from vgg_lib.evidence.testing import record_protocols
+from vgg_lib.evidence.workshop import Workshop, finish, perform
+from vgg_lib.training.loop import train
+from vgg_lib.training.photographs import photos_to_test
+from vgg_lib.training.runs import Run
+from vgg_lib.training.weights import load_net
+
+#: Where Colab shows a reader's Google Drive, and the folder in it.
+DRIVE = Path("/content/drive")
+_IN_DRIVE = DRIVE / "MyDrive" / "vgg_lib"
+
+
+def full_scale(
+    run: Run,
+    really: bool = False,
+    *,
+    keep: Path | str | Literal["Drive"] | None = None,
+    every_way: bool = False,
+) -> Record | None:
+    """Train a run to its end and test it, or rehearse that; the record of it, ``None`` of a rehearsal.
+
+    Not ``really``: two steps on generated JPEGs in Imagenette's folders, which finds out what would not work, and
+    says what the real run would take. ``really``: Imagenette is looked for and else downloaded, and everything is kept
+    in the folder ``keep`` (the user's data folder; ``"Drive"`` for Google Drive in Colab), so that the same call goes
+    on after a stop, and answers at once when the run is done. ``every_way`` tests the net in all the ways that the
+    paper compares (§4), and the record is then that of the tests.
+
+    Raises :class:`InputError` for photographs that cannot be had, a folder that cannot be written, a run that another
+    process is training, and for one that failed, with its reason.
+    """
+    if not really:
+        _rehearse(run, every_way)
+        return None
+    folder = _folder(keep)
+    shop, store = Workshop(folder / "runs"), Store(folder / "records.jsonl")
+    tests = Store(folder / "tests.jsonl")
+    print(f"{run}: {_expected(run)}. What is done is kept in {folder}.")
+    try:
+        with shop.lock(run):
+            made = store.find(run)
+            if made is None or made.outcome == "failed":
+                made = perform(run, shop, progress=True)
+                finish(made, shop, store)
+            if made.outcome == "failed":
+                raise InputError(f"run {run.key} failed: {made.reason}")
+            if every_way and made.outcome == "finished":
+                made = tests.find(run) or _tested(run, shop, tests)
+    except Timeout:
+        raise InputError(
+            f"run {run.key} is being trained by another process: wait for it, or change its seed"
+        ) from None
+    return made
+
+
+def _tested(run: Run, shop: Workshop, tests: Store) -> Record:
+    """The record of a trained run under every protocol, added to the store."""
+    made = record_protocols([load_net(shop.weights(run.key))[0].to(best_device())], [run])
+    tests.add(made)
+    return made
+
+
+def _folder(keep: Path | str | None) -> Path:
+    """Where a run is kept; a Drive is mounted first, which asks its owner."""
+    if keep is None:
+        return user_data_path("vgg_lib")
+    if keep != "Drive":
+        return Path(keep).expanduser()
+    try:
+        from google.colab import drive  # type: ignore[import-not-found]
+    except ImportError:
+        raise InputError("keep is 'Drive', which Colab alone can mount: give a folder, or leave it out") from None
+    drive.mount(str(DRIVE))
+    return _IN_DRIVE
+
+
+def _expected(run: Run) -> str:
+    """How long a run takes on the device that it would use, where that is known."""
+    if best_device().type != "cuda":
+        return "no GPU was found, so it takes as long as the table above says of two cores"
+    name = torch.cuda.get_device_name()
+    known = next((gpu for gpu in GPUS.values() if gpu.name in name), None)
+    return f"about {duration(seconds(run, known))} on a {name}, computed" if known else f"on a {name}"
+
+
+def _rehearse(run: Run, every_way: bool) -> None:
+    """Two steps on generated JPEGs, two of them under each protocol; raises ``AssertionError`` where one is off."""
+    with TemporaryDirectory() as folder:
+        root = write_stand_in(Path(folder))
+        rehearsed = train(run, root=root, max_steps=2, progress=False)
+        assert len(rehearsed.steps) == 2 and all(map(math.isfinite, rehearsed.steps)), rehearsed.steps
+        two = photos_to_test(run, root).images[torch.arange(2)]
+        ways = protocols_for(run.scale, run.preset.crop).values() if every_way else [run.protocol]
+        for way in ways:
+            torch.testing.assert_close(posteriors(rehearsed.net, two, way).sum(1), torch.ones(2))
+    times = ", ".join(f"{duration(seconds(run, GPUS[name]))} on one {name}" for name in ("T4", "H100"))
+    print(f"Rehearsed in two steps: {run}.\nFor real it takes {times} (computed).")

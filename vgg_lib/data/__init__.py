@@ -1,0 +1,1 @@
+"""Photographs: where they come from, how they are kept, and how training crops are made of them."""

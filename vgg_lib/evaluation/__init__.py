@@ -1,0 +1,1 @@
+"""Testing as the paper tests (§3.2, §4)."""

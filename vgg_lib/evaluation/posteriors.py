@@ -1,0 +1,145 @@
+"""Testing as the paper tests (§3.2, §4): dense or crops, at one scale or several, one net or several.
+
+A protocol is data; :func:`posteriors` is the one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.progress import bar
+from vgg_lib.data.photos import PhotoFiles
+from vgg_lib.data.pixel_cache import DecodedPhotos
+from vgg_lib.data.rescaling import rescale, rescaled_size
+from vgg_lib.evaluation.protocols import Protocol, crop_places
+from vgg_lib.networks.model import VGG
+
+#: Pixels that go through a network at once while testing: bounds the memory, whatever the images.
+PIXELS_AT_ONCE = 128 * 64 * 64
+
+
+def score_map(net: VGG, x: Tensor) -> Tensor:
+    """The net applied densely (§3.2): its FC layers as convolutions, first k×k, then 1×1, sharing their weights.
+
+    ``x`` is preprocessed, ``(N, 3, H, W)``, H and W at least the net's crop; the result is a map of logits
+    ``(N, num_classes, h, w)``, 1×1 at the crop's own size. Raises :class:`InputError` for a smaller image.
+    """
+    if min(x.shape[-2:]) < net.image_size:
+        raise InputError(
+            f"an image of {x.shape[-2]}×{x.shape[-1]} pixels is smaller than the net's crop of {net.image_size}: "
+            f"rescale it to a smallest side of {net.image_size} or more"
+        )
+    maps = net.features(x)
+    layers = net.weight_layers()
+    side = int((layers["fc6"].weight.shape[1] / maps.shape[1]) ** 0.5)
+    for name in ("fc6", "fc7", "fc8"):
+        weight = layers[name].weight
+        kernel = weight.view(len(weight), -1, side, side) if name == "fc6" else weight[:, :, None, None]
+        maps = functional.conv2d(maps, kernel, layers[name].bias)
+        if name != "fc8":
+            maps = functional.dropout(maps.relu(), net.dropout, net.training)
+    return maps
+
+
+def _one_way(net: VGG, images: Tensor, protocol: Protocol) -> Tensor:
+    """Posteriors of images ``(N, 3, H, W)`` already at their test scale, mirrored or not: ``(N, classes)``."""
+    ways = []
+    if protocol.dense:
+        ways.append(score_map(net, net.preprocessing(images)).mean((2, 3)).softmax(1))
+    if protocol.grid is not None:
+        c = net.image_size
+        places = [crop_places(side, c, protocol.grid) for side in images.shape[-2:]]
+        crops = torch.stack([images[:, :, t : t + c, s : s + c] for t in places[0] for s in places[1]], dim=1)
+        at_once = max(1, PIXELS_AT_ONCE // c**2)
+        flat = [net.posteriors(net.preprocessing(part)) for part in crops.flatten(0, 1).split(at_once)]
+        ways.append(torch.cat(flat).view(len(images), -1, net.num_classes).mean(1))
+    return torch.stack(ways).mean(0)
+
+
+@torch.inference_mode()
+def posteriors(
+    nets: VGG | Sequence[VGG],
+    images: Tensor | PhotoFiles | DecodedPhotos | Sequence[Tensor],
+    protocol: Protocol,
+    *,
+    progress: bool = False,
+) -> Tensor:
+    """Class posteriors ``(N, classes)`` of photographs under a protocol, float32 on the CPU.
+
+    ``nets`` is one net, or several to fuse by averaging their posteriors (§4.4); ``images`` are uint8 RGB:
+    a tensor ``(N, 3, H, W)`` or a sequence of ``(3, H, W)`` of any sizes. Each net's own preprocessing is
+    applied, and dropout is off.
+
+    Raises :class:`InputError` for no net, nets of different classes, or a scale below a net's crop.
+    """
+    fused = [nets] if isinstance(nets, VGG) else list(nets)
+    if not fused:
+        raise InputError("no net to test with: give one or more")
+    if len({net.num_classes for net in fused}) > 1:
+        raise InputError(f"nets to fuse differ in classes: {[net.num_classes for net in fused]}; give nets of one task")
+    for net in fused:
+        if min(protocol.scales) < net.image_size:
+            raise InputError(
+                f"test scale {min(protocol.scales)} is below the crop of {net.image_size} pixels that network "
+                f"{net.name} takes: choose Q of {net.image_size} or more"
+            )
+    training = [net.training for net in fused]
+    for net in fused:
+        net.eval()
+    try:
+        largest = max(protocol.scales)
+        area = largest**2
+        size = images.shape[-2:] if isinstance(images, Tensor) else getattr(images, "size", None)
+        if size is not None:  # images of many sizes go one by one
+            height, width = rescaled_size(size[0], size[1], largest)
+            area = height * width
+        at_once = max(1, PIXELS_AT_ONCE // area)
+        out: list[Tensor] = []
+        with bar(len(images), "testing", "photo", shown=progress, leave=False) as tested:
+            for part in range(0, len(images), at_once):
+                batch = _part(images, part, at_once)
+                groups = [batch] if isinstance(batch, Tensor) else [image[None] for image in batch]
+                out += [_under(fused, group, protocol) for group in groups]
+                tested.update(len(batch))
+        return torch.cat(out) if out else torch.zeros(0, fused[0].num_classes)
+    finally:
+        for net, was in zip(fused, training, strict=True):
+            net.train(was)
+
+
+def _part(
+    images: Tensor | PhotoFiles | DecodedPhotos | Sequence[Tensor], start: int, count: int
+) -> Tensor | list[Tensor]:
+    if isinstance(images, PhotoFiles | DecodedPhotos):
+        return images[torch.arange(start, min(start + count, len(images)))]
+    part = images[start : start + count]
+    return part if isinstance(part, Tensor) else list(part)
+
+
+def _under(nets: Sequence[VGG], images: Tensor, protocol: Protocol) -> Tensor:
+    """Average over nets, scales and mirror images of photographs of one size."""
+    device = next(nets[0].parameters()).device
+    total = []
+    for scale in protocol.scales:
+        rescaled = rescale(images.to(device), scale)
+        for view in (rescaled, rescaled.flip(-1)) if protocol.mirror else (rescaled,):
+            total += [_one_way(net, view, protocol) for net in nets]
+    return torch.stack(total).mean(0).float().cpu()
+
+
+def top_errors(scores: Tensor, labels: Tensor) -> dict[str, float]:
+    """Top-1 error in percent, and top-5 where there are at least 20 classes to make it mean something.
+
+    ``scores`` is ``(N, classes)``, ``labels`` ``(N,)``.
+
+    >>> top_errors(torch.eye(4), torch.tensor([0, 1, 2, 0]))
+    {'top1': 25.0}
+    """
+    ranks = (1, 5) if scores.shape[1] >= 20 else (1,)
+    best = scores.topk(max(ranks), dim=1).indices == labels[:, None]
+    return {f"top{k}": round(100 * float(1 - best[:, :k].any(1).float().mean()), 4) for k in ranks}

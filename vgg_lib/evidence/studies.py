@@ -1,0 +1,130 @@
+"""Studies: the runs that a question needs, as data. What a study asks for next may depend on its records so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from vgg_lib.basics.errors import check_choice
+from vgg_lib.evidence.records import Record
+from vgg_lib.networks.initialisation import Initialisation
+from vgg_lib.training.runs import Run, make_run
+
+#: What is known so far: the last record of each run, by the run's key.
+Known = Mapping[str, Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A question and the runs that answer it.
+
+    ``ask`` gives the runs that can be named with the records so far, in the order in which they are wanted;
+    ``seeds`` is how many of each arm are trained, where the study has several.
+    """
+
+    name: str
+    question: str
+    ask: Callable[[Known, int], Iterator[Run]]
+    seeds: int
+
+    def runs(self, known: Known, seeds: int | None = None) -> list[Run]:
+        """The runs that can be named so far, each once, in order."""
+        return list(dict.fromkeys(self.ask(known, seeds or self.seeds)))
+
+
+def precision(known: Known, seeds: int) -> Iterator[Run]:
+    """Net A as the engine computes it, and in float32 throughout: the same seeds."""
+    for seed in range(seeds):
+        for number_format in ("auto", "float32"):
+            yield make_run("A", "laptop", seed=seed, precision=number_format)
+
+
+#: The pilot's learning rates, the same three for every recipe: the peak of the one-cycle schedule.
+RATES = (0.01, 0.02, 0.05)
+
+#: And at the paper's input scale, where gradients of the first layer are some 70 times as large.
+RATES_AT_PAPER_SCALE = (0.001, 0.003, 0.01)
+
+#: A budget is enough when doubling it changes the held-out error by less than this, in percentage points.
+CONVERGED_WITHIN = 0.5
+
+
+def pilot(known: Known, seeds: int) -> Iterator[Run]:
+    """What the evidence will cost, and which recipe lets deep plain nets converge; all on the held-out tenth.
+
+    1. A and D, plain and with batch normalisation, at three rates, 40 epochs, one seed.
+    2. The best rate of each at 80 epochs; where that changed its error by :data:`CONVERGED_WITHIN` or more, at 160.
+    3. A and D plain at the paper's input scale, from Glorot's weights (its §3.1), at three rates.
+    4. B and B-5x5 with what came out best for A; C and E with what came out best for D.
+    5. D from the weights of A.
+    """
+    recipes = [(network, norm) for norm in (False, True) for network in ("A", "D")]
+    for network, norm in recipes:
+        yield from (make_run(network, batch_norm=norm, learning_rate=rate) for rate in RATES)
+    settled: dict[tuple[str, bool], Run | None] = {}  # the longest run of a recipe; None where it cannot be trained
+    for network, norm in recipes:
+        at_rates = [make_run(network, batch_norm=norm, learning_rate=rate) for rate in RATES]
+        if not all(run.key in known for run in at_rates):
+            continue
+        first = best(at_rates, known)
+        if first is None:
+            settled[network, norm] = None
+            continue
+
+        def at(epochs: int, like_first: Run = first) -> list[Run]:
+            return [like(like_first, like_first.network, seed=seed, epochs=epochs) for seed in range(seeds)]
+
+        yield from at(80)
+        if at(80)[0].key not in known:
+            continue
+        budget = 80
+        if abs(error(at(80)[0], known) - error(first, known)) >= CONVERGED_WITHIN:
+            yield from at(160)
+            budget = 160
+        if all(run.key in known for run in at(budget)):
+            settled[network, norm] = best(at(budget)[:1], known)
+    for network in ("A", "D"):
+        for rate in RATES_AT_PAPER_SCALE:
+            start = Initialisation("glorot")
+            yield make_run(network, input_scale="paper", initialisation=start, learning_rate=rate)
+    for model, others in (("A", ("B", "B-5x5")), ("D", ("C", "E"))):
+        if all((model, norm) in settled for norm in (False, True)):
+            chosen = best([run for norm in (False, True) if (run := settled[model, norm])], known)
+            yield from (like(chosen, network) for network in others if chosen)
+    if (source := settled.get(("A", False))) and (model_d := settled.get(("D", False))):
+        yield like(model_d, "D", warm_start=source.key)
+
+
+def best(runs: list[Run], known: Known) -> Run | None:
+    """The run with the least error, the first of equals; ``None`` while one has no record, or where all failed."""
+    if not all(run.key in known for run in runs):
+        return None
+    tested = [run for run in runs if known[run.key].outcome != "failed"]
+    return min(tested, key=lambda run: error(run, known), default=None)
+
+
+def error(run: Run, known: Known) -> float:
+    """The top-1 error of a run in percent; nan where it failed."""
+    return math.nan if known[run.key].outcome == "failed" else known[run.key].error
+
+
+def like(run: Run, network: str, **choices: object) -> Run:
+    """A run of another network with the recipe of ``run``."""
+    return make_run(network, run.preset, batch_norm=run.batch_norm, initialisation=run.initialisation, **choices)
+
+
+#: By name. ``vgg-lib run NAME`` trains what is missing.
+STUDIES: dict[str, Study] = {
+    study.name: study
+    for study in (
+        Study("pilot", "Which recipes converge at this scale, and what will the evidence cost?", pilot, seeds=2),
+        Study("precision", "Does computing in bfloat16 cost accuracy?", precision, seeds=5),
+    )
+}
+
+
+def study(name: str) -> Study:
+    """The study of that name; raises :class:`~vgg_lib.basics.errors.InputError` for one that does not exist."""
+    check_choice("study", name, STUDIES)
+    return STUDIES[name]

@@ -1,0 +1,54 @@
+"""A network with everything decided: channels and map sizes of every layer, the fully connected ones included."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from vgg_lib.basics.errors import InputError
+from vgg_lib.networks.table import FC_WIDTH, Layer, Network, resolve
+
+
+class Spec(NamedTuple):
+    """A layer with everything decided: what :class:`VGG` builds and ``geometry`` counts."""
+
+    name: str
+    layer: Layer | None  #: ``None`` for a fully connected layer
+    in_channels: int
+    out_channels: int
+    in_size: int  #: side of the input map in pixels; 1 for a fully connected layer
+    out_size: int
+
+
+def scale_width(channels: int, width: float, name: str) -> int:
+    """``channels · width``, rounded down, at least 1 or an :class:`InputError`."""
+    scaled = int(channels * width)
+    if scaled < 1:
+        raise InputError(f"width {width} leaves {name} without channels: choose 1/{channels} or more")
+    return scaled
+
+
+def specify(network: str | Network, *, num_classes: int, image_size: int, width: float) -> list[Spec]:
+    """Every layer of a network with its channels and map sizes, the fully connected ones included.
+
+    Raises :class:`InputError` for fewer than 2 classes, an image under 32 pixels (the stride of Table 1's
+    networks), an image that is used up before the last pool, or a width that leaves a layer no channels.
+    """
+    if num_classes < 2:
+        raise InputError(f"num_classes is {num_classes}: a classifier needs at least 2")
+    if image_size < 32:
+        raise InputError(f"image size {image_size} is too small: five 2×2 pools need 32 pixels or more")
+    specs = []
+    channels, size = 3, image_size
+    for name, layer in resolve(network).named_layers():
+        out_channels = scale_width(layer.channels, width, name) if layer.channels else channels
+        out_size = (size + 2 * layer.padding - layer.kernel) // layer.stride + 1
+        if out_size < 1:
+            raise InputError(f"image size {image_size} is used up at {name}, whose input is {size} pixels wide")
+        specs.append(Spec(name, layer, channels, out_channels, size, out_size))
+        channels, size = out_channels, out_size
+    features = channels * size * size
+    for name, out in (("fc6", FC_WIDTH), ("fc7", FC_WIDTH), ("fc8", num_classes)):
+        out_features = out if name == "fc8" else scale_width(out, width, name)
+        specs.append(Spec(name, None, features, out_features, 1, 1))
+        features = out_features
+    return specs

@@ -1,0 +1,118 @@
+"""Trained nets as files: weights in safetensors, with all that is needed to use them."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.files import replacing
+from vgg_lib.networks.model import VGG, vgg
+from vgg_lib.networks.preprocessing import Preprocessing
+from vgg_lib.networks.table import Layer, Network
+from vgg_lib.training.runs import Run, run_from_json, to_json
+
+#: The entry of a file's metadata that holds the description of the net.
+_ENTRY = "vgg_lib"
+
+
+def save_net(net: VGG, path: str | Path, *, classes: tuple[str, ...] = (), run: Run | None = None) -> Path:
+    """Write a net to ``path`` (safetensors): weights, network, preprocessing, the names of its classes, its run.
+
+    The file is there whole or not at all. Raises :class:`InputError` where it cannot be written.
+    """
+    described = {
+        "name": net.name,
+        "stages": to_json(net.network.stages),
+        "num_classes": net.num_classes,
+        "image_size": net.image_size,
+        "width": net.width,
+        "batch_norm": net.batch_norm,
+        "dropout": net.dropout,
+        "preprocessing": to_json(net.preprocessing),
+        "classes": list(classes),
+        "run": to_json(run) if run else None,
+    }
+    path = Path(path)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
+    with replacing(path) as part:
+        try:
+            save_file(tensors, part, metadata={_ENTRY: json.dumps(described)})
+            part.chmod(0o644)  # safetensors writes for the owner alone
+        except SafetensorError as error:
+            raise OSError(error) from error
+    return path
+
+
+def load_net(path: str | Path, network: str | None = None) -> tuple[VGG, tuple[str, ...]]:
+    """The net in a file that :func:`save_net` wrote, ready to test with, and the names of its classes.
+
+    Raises :class:`InputError` when the file is missing, cut off, not of this library, or, with ``network``
+    given, of another network.
+    """
+    path = Path(path)
+    described, tensors = _read(path)
+    try:
+        if network is not None and described["name"] != network:
+            raise InputError(f"{path} holds a net of network {described['name']}, and {network} was asked for")
+        stages = [tuple(Layer(**layer) for layer in stage) for stage in described["stages"]]
+        net = vgg(
+            Network(*stages),
+            num_classes=described["num_classes"],
+            image_size=described["image_size"],
+            width=described["width"],
+            batch_norm=described["batch_norm"],
+            dropout=described["dropout"],
+        )
+        net.name = described["name"]
+        p = described["preprocessing"]
+        net.preprocessing = Preprocessing(tuple(p["mean"]), tuple(p["deviation"]), p["order"])
+        net.load_state_dict(tensors)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise InputError(f"{path} does not describe a net of this library ({error}): write it again") from error
+    return net.to(memory_format=torch.channels_last).eval(), tuple(described["classes"])
+
+
+def run_of(path: str | Path) -> Run:
+    """The run that made the weights in a file; raises what :func:`load_net` raises, and where no run is named."""
+    described, _ = _read(Path(path))
+    try:
+        if not described["run"]:
+            raise InputError(f"{path} does not say which run made it: `vgg-lib train` writes weights that do")
+        return run_from_json(described["run"])
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path} does not describe a run of this library ({error}): train it again") from error
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The description and the tensors in a file of :func:`save_net`."""
+    if not path.is_file():
+        raise InputError(f"there is no file of weights at {path}: `vgg-lib train` writes one")
+    try:
+        with safe_open(path, framework="pt") as file:
+            described = (file.metadata() or {}).get(_ENTRY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is not a whole safetensors file ({error}): write or copy it again") from error
+    if described is None:
+        raise InputError(f"{path} holds weights but not which net they belong to: it was not written by vgg_lib")
+    try:
+        return json.loads(described), tensors
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} does not describe a net of this library ({error}): write it again") from error
+
+
+def carried() -> tuple[VGG, tuple[str, ...]]:
+    """The net that comes with the library, and its classes: network A on the embedded things, scale jitter.
+
+    Its run, recorded under ``things``, can be made again with ``vgg-lib train --network A --preset quick
+    --scale 36-72 --epochs 60 --width 0.125``.
+    """
+    return load_net(Path(str(files("vgg_lib") / "weights_carried" / "things.safetensors")))
