@@ -102,7 +102,7 @@ def evidence() -> dict[str, Any]:
                 [
                     protocol(str(e.protocol)),
                     e.test_set,
-                    len(e.targets),
+                    len(e.targets or ()),
                     round(e.errors["top1"], 2),
                     None if e.seconds is None else round(e.seconds, 1),
                     len(e.fused),

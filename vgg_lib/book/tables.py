@@ -36,8 +36,8 @@ def about(record: Record) -> pd.DataFrame:
 
 def errors(evaluation: Evaluation) -> pd.DataFrame:
     """Top-1 error in percent with its 95 % interval over photographs (Wilson)."""
-    n = len(evaluation.targets)
-    wrong = sum(t != p for t, p in zip(evaluation.targets, evaluation.predictions, strict=True))
+    targets, predictions = evaluation.answers()
+    n, wrong = len(targets), int((targets != predictions).sum())
     low, high = wilson(wrong, n)
     row = {"photographs": n, "wrong": wrong, "top-1 error (%)": 100 * wrong / n, "95 % from": low, "to": high}
     return pd.DataFrame([row], index=[evaluation.test_set]).round(1)

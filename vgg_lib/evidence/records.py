@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import json
-from dataclasses import dataclass, field
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Literal
 
+import msgspec
+import numpy as np
 import torch
 from torch import Tensor
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.evaluation.protocols import Protocol
-from vgg_lib.training.runs import RULES, Run, run_from_json, to_json
+from vgg_lib.evidence.origin import Origin
+from vgg_lib.training.runs import Run, to_json
 
 #: One character for each class in stored predictions.
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
+#: Stored posteriors are whole numbers up to this.
+_STEPS = 65535
+
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a trained net did under one protocol: errors in percent, and the prediction for each image.
+    """Errors in percent under one protocol, on one test set.
 
-    ``targets`` and ``predictions`` have one character an image, ``0`` for class 0. ``seconds`` is what testing took;
-    ``fused`` are the keys of the other runs whose posteriors were averaged in.
+    ``targets`` and ``predictions`` hold one character for each image, in the order of the test set; ``None`` where
+    only the errors were kept. ``fused`` are the keys of the runs whose nets were averaged with this one's (§4.4);
+    ``posteriors`` what :func:`pack_posteriors` made of them, kept where a claim fuses nets.
     """
 
     protocol: Protocol
     test_set: str
     errors: dict[str, float]
-    targets: str
-    predictions: str
+    targets: str | None = None
+    predictions: str | None = None
     seconds: float | None = None
     fused: tuple[str, ...] = ()
+    posteriors: str | None = None
+
+    def answers(self) -> tuple[Tensor, Tensor]:
+        """What each image shows and what the net says, class indices ``(N,)`` both.
+
+        Raises :class:`InputError` where the predictions were not kept.
+        """
+        if self.targets is None or self.predictions is None:
+            raise InputError(f"the predictions under {self.protocol} were not kept, only its errors")
+        return from_digits(self.targets), from_digits(self.predictions)
 
     def confusion(self, classes: int = 10) -> Tensor:
         """Counts ``(classes, classes)``: rows are what it is, columns what the net says."""
-        pairs = torch.tensor([
-            _DIGITS.index(t) * classes + _DIGITS.index(p) for t, p in zip(self.targets, self.predictions, strict=True)
-        ])  # fmt: skip
-        return torch.bincount(pairs, minlength=classes**2).view(classes, classes)
+        targets, predictions = self.answers()
+        return torch.bincount(targets * classes + predictions, minlength=classes**2).view(classes, classes)
 
 
 def as_digits(classes: Tensor) -> str:
@@ -48,15 +68,38 @@ def as_digits(classes: Tensor) -> str:
     return "".join(_DIGITS[c] for c in classes.tolist())
 
 
+def from_digits(digits: str) -> Tensor:
+    """The class indices ``(N,)`` that :func:`as_digits` wrote."""
+    return torch.tensor([_DIGITS.index(digit) for digit in digits])
+
+
+def pack_posteriors(posteriors: Tensor) -> str:
+    """Posteriors ``(N, classes)`` as text: 16 bits each, compressed.
+
+    >>> unpack_posteriors(pack_posteriors(torch.tensor([[0.75, 0.25]])), 2)
+    tensor([[0.7500, 0.2500]])
+    """
+    rounded = (posteriors.double() * _STEPS).round().numpy().astype("<u2")
+    return base64.b64encode(zlib.compress(rounded.tobytes(), 9)).decode()
+
+
+def unpack_posteriors(text: str, classes: int) -> Tensor:
+    """The posteriors ``(N, classes)`` that :func:`pack_posteriors` wrote, to 1/65535, float32."""
+    numbers = np.frombuffer(zlib.decompress(base64.b64decode(text)), "<u2").astype(np.float32)
+    return torch.from_numpy(numbers).view(-1, classes) / _STEPS
+
+
 @dataclass(frozen=True)
 class Record:
     """A Run with what came out of it.
 
     ``outcome`` is ``finished``, ``diverged``, or ``failed`` where the training could not be done at all, the last two
     with their ``reason``; ``losses`` are the mean training loss of each epoch, ``None`` for one
-    that is not finite; ``seconds`` is the training's wall clock, ``processor_seconds`` what the training process's
-    threads computed in it (``None`` in records older than that), ``memory`` the process's peak in MiB; ``data`` are
-    fingerprints by split; ``machine`` says which processor, precision and versions.
+    that is not finite, and there are none in a record of tests alone; ``seconds`` is the training's wall clock,
+    ``processor_seconds`` what the training process's threads computed in it (``None`` in records older than that),
+    ``memory`` the process's peak in MiB; ``data`` are fingerprints by split; ``machine`` says which processor,
+    precision and versions; ``origin`` which sources (``None`` in older records); ``measurements`` hold what else was
+    measured of the net at its end, by name.
     """
 
     run: Run
@@ -70,11 +113,19 @@ class Record:
     date: str
     reason: str | None = None
     processor_seconds: float | None = None
-    rules: int = RULES
-    key: str = field(default="")
+    classes: int = 10
+    origin: Origin | None = None
+    measurements: dict[str, Any] = dataclasses.field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "key", self.key or self.run.key)
+    @property
+    def key(self) -> str:
+        """The run's key."""
+        return self.run.key
+
+    @property
+    def of_tests_alone(self) -> bool:
+        """Whether this tells of tests of weights, and nothing of the training that made them."""
+        return self.outcome == "finished" and not self.losses
 
     @property
     def error(self) -> float:
@@ -82,20 +133,35 @@ class Record:
 
         Raises :class:`InputError` for a run that failed, or was not tested under that protocol.
         """
+        return self.error_under(self.run.protocol)
+
+    def error_under(self, protocol: Protocol) -> float:
+        """Top-1 error in percent under a protocol; raises what :attr:`error` raises."""
         if self.outcome == "diverged":
-            return 90.0
+            return 100 * (1 - 1 / self.classes)
         if self.outcome == "failed":
             raise InputError(f"run {self.key} failed and has no error to tell ({self.reason}): run it again")
+        return self.evaluation(protocol).errors["top1"]
+
+    def evaluation(self, protocol: Protocol) -> Evaluation:
+        """What the net of this run alone did under a protocol; raises :class:`InputError` where it was not tested."""
         for evaluation in self.evaluations:
-            if evaluation.protocol == self.run.protocol and not evaluation.fused:
-                return evaluation.errors["top1"]
-        raise InputError(
-            f"the record of run {self.key} was not tested under the run's own protocol, {self.run.protocol}"
-        )
+            if evaluation.protocol == protocol and not evaluation.fused:
+                return evaluation
+        own = "the run's own protocol, " if protocol == self.run.protocol else ""
+        raise InputError(f"the record of run {self.key} was not tested under {own}{protocol}")
+
+    def with_tests(self, evaluations: Iterable[Evaluation]) -> Record:
+        """This record with more evaluations; of two under one protocol, by the same nets, the newer counts."""
+        by_way = {(e.protocol, e.test_set, e.fused): e for e in [*self.evaluations, *evaluations]}
+        return dataclasses.replace(self, evaluations=tuple(by_way.values()))
 
     def to_line(self) -> str:
-        """The record as one line of JSON, newline included."""
-        return json.dumps(to_json(self), separators=(",", ":")) + "\n"
+        """The record as one line of JSON, newline included. Targets, the same in all evaluations, stand there once."""
+        raw = {"key": self.key} | to_json(self)
+        raw["targets"] = {e.test_set: _shorten(e.targets) for e in self.evaluations if e.targets is not None}
+        raw["evaluations"] = [_without(e, "targets") for e in raw["evaluations"]]
+        return json.dumps(_without(raw), separators=(",", ":")) + "\n"
 
     @classmethod
     def from_line(cls, line: str) -> Record:
@@ -103,17 +169,29 @@ class Record:
         raw = json.loads(line)
         if not isinstance(raw, dict):
             raise TypeError(f"a {type(raw).__name__}")
-        evaluations = tuple(
-            Evaluation(
-                **e
-                | {
-                    "protocol": Protocol(**e["protocol"] | {"scales": tuple(e["protocol"]["scales"])}),
-                    "fused": tuple(e.get("fused", ())),
-                }
-            )
-            for e in raw["evaluations"]
-        )
-        record = cls(
-            **raw | {"run": run_from_json(raw["run"]), "evaluations": evaluations, "losses": tuple(raw["losses"])}
-        )
-        return record
+        targets = {test_set: _lengthen(text) for test_set, text in raw.get("targets", {}).items()}
+        for evaluation in raw["evaluations"]:
+            if evaluation.get("predictions") is not None:
+                evaluation.setdefault("targets", targets.get(evaluation["test_set"]))
+        try:
+            return msgspec.convert(raw, cls)
+        except msgspec.ValidationError as error:
+            raise ValueError(str(error)) from error
+
+
+def _without(raw: dict[str, Any], *names: str) -> dict[str, Any]:
+    """A described dataclass without these fields, and without what is empty: absent means the same."""
+    return {k: v for k, v in raw.items() if k not in names and (v not in (None, {}) or k == "memory")}
+
+
+def _shorten(digits: str) -> str:
+    """Runs of one character with their lengths, ``0*387,1*395``, where that is shorter."""
+    runs = ",".join(f"{digit}*{len(list(same))}" for digit, same in groupby(digits))
+    return min(digits, runs, key=len)
+
+
+def _lengthen(text: str) -> str:
+    """What :func:`_shorten` was given."""
+    if "*" not in text:
+        return text
+    return "".join(digit * int(count) for digit, count in (run.split("*") for run in text.split(",")))

@@ -43,11 +43,20 @@ class Store:
                 yield record
 
     def latest(self) -> dict[str, Record]:
-        """The last record of each run, by the run's key."""
-        return {record.key: record for record in self}
+        """What is known of each run, by its key: the last record of its training, with all tests of its weights."""
+        known: dict[str, Record] = {}
+        for record in self:
+            before = known.get(record.key)
+            if before is None or record.of_tests_alone == before.of_tests_alone:
+                known[record.key] = record
+            elif record.of_tests_alone:
+                known[record.key] = before.with_tests(record.evaluations)
+            else:
+                known[record.key] = record.with_tests(before.evaluations)
+        return known
 
     def find(self, run: Run) -> Record | None:
-        """The last record of that run, or ``None``."""
+        """What is known of that run, or ``None``."""
         return self.latest().get(run.key)
 
     def add(self, record: Record) -> None:

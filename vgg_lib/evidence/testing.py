@@ -8,12 +8,15 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from vgg_lib.basics import machine
 from vgg_lib.data.photos import Photos
+from vgg_lib.data.rescaling import Scale
 from vgg_lib.evaluation.posteriors import posteriors, top_errors
 from vgg_lib.evaluation.protocols import Protocol, protocols_for, scales_for
-from vgg_lib.evidence.records import Evaluation, Record, as_digits
+from vgg_lib.evidence.origin import origin
+from vgg_lib.evidence.records import Evaluation, Record, as_digits, pack_posteriors
 from vgg_lib.networks.model import VGG
 from vgg_lib.training.loop import Trained
 from vgg_lib.training.photographs import photos_to_test
@@ -21,18 +24,67 @@ from vgg_lib.training.runs import Run
 
 
 def evaluate(
-    nets: VGG | Sequence[VGG], photos: Photos, protocol: Protocol, test_set: str, *, progress: bool = True
+    nets: VGG | Sequence[VGG],
+    photos: Photos,
+    protocol: Protocol,
+    test_set: str,
+    *,
+    keep: Sequence[str] = ("predictions",),
+    progress: bool = True,
 ) -> Evaluation:
-    """Test a net, or several fused, on photographs under a protocol: errors in percent, prediction for each image."""
+    """Test a net, or several fused, on photographs under a protocol: errors in percent, and what is to be kept.
+
+    ``keep`` may name ``predictions``, the answer for each image, and ``posteriors``, all that the net says of it.
+    """
     began = time.perf_counter()
     scores = posteriors(nets, photos.images, protocol, progress=progress)
+    predicted = "predictions" in keep
     return Evaluation(
         protocol=protocol,
         test_set=test_set,
         errors=top_errors(scores, photos.labels),
-        targets=as_digits(photos.labels),
-        predictions=as_digits(scores.argmax(1)),
+        targets=as_digits(photos.labels) if predicted else None,
+        predictions=as_digits(scores.argmax(1)) if predicted else None,
         seconds=round(time.perf_counter() - began, 2),
+        posteriors=pack_posteriors(scores) if "posteriors" in keep else None,
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Test:
+    """A protocol to test a net under at the end of its training, and what to keep of it besides the errors."""
+
+    protocol: Protocol
+    keep: tuple[str, ...] = ("predictions",)
+
+
+def record(
+    trained: Trained, *, root: str | Path | None = None, tests: Sequence[Test] = (), progress: bool = True
+) -> Record:
+    """Test a trained net where its run says, and make the record of it.
+
+    It is tested under the run's own protocol, and under those of ``tests``.
+    """
+    run, evaluations, data = trained.run, [], dict(trained.data)
+    if trained.outcome == "finished":
+        photos = photos_to_test(run, root)
+        data["test"] = photos.fingerprint
+        wanted = {run.protocol: Test(run.protocol)} | {test.protocol: test for test in tests}
+        for test in wanted.values():
+            tested = evaluate(trained.net, photos, test.protocol, run.test_set, keep=test.keep, progress=progress)
+            evaluations.append(tested)
+    device = next(trained.net.parameters()).device
+    return Record(
+        run=run,
+        outcome=trained.outcome,
+        reason=trained.reason,
+        evaluations=tuple(evaluations),
+        losses=tuple(loss if math.isfinite(loss) else None for loss in trained.losses),
+        seconds=round(trained.seconds, 2),
+        processor_seconds=round(trained.processor_seconds, 2),
+        classes=len(trained.classes),
+        data=data,
+        **_made_here(machine.describe(device, run.preset.precision)),
     )
 
 
@@ -42,57 +94,40 @@ def record_protocols(
     """Test the first net in every way that the paper compares, then all nets fused, where the first run says.
 
     ``runs`` are the runs that made the nets. The net is tested at its own scales and at the ends and the middle of the
-    preset's jittered range, fusion at the first. The record belongs to the first run; it has no losses, and its
-    ``seconds`` are those of the testing.
+    preset's jittered range, fusion at the first. The record is one of tests alone: a store puts it beside the
+    training's. Its ``seconds`` are those of the testing.
     """
     run, photos = runs[0], photos_to_test(runs[0], root)
     ways = protocols_for(run.scale, run.preset.crop)
-    wide = scales_for(next(scale for scale in run.preset.scales if not isinstance(scale, int)))
-    alone = [*ways.values(), Protocol(wide), Protocol(wide, grid=5)]
+    alone = [*ways.values(), *_over_the_range(run.preset.scales)]
     made = [evaluate(nets[0], photos, way, run.test_set, progress=progress) for way in dict.fromkeys(alone)]
     if len(nets) > 1:
         together = tuple(other.key for other in runs[1:])
         for way in (ways["dense"], ways["both, 3 scales"]):
             fused = evaluate(nets, photos, way, run.test_set, progress=progress)
             made.append(dataclasses.replace(fused, fused=together))
+    device = next(nets[0].parameters()).device
     return Record(
         run=run,
         outcome="finished",
         evaluations=tuple(made),
         losses=(),
         seconds=round(sum(e.seconds or 0.0 for e in made), 2),
-        memory=machine.peak_memory(),
+        classes=nets[0].num_classes,
         data={"test": photos.fingerprint},
-        machine=machine.describe(next(nets[0].parameters()).device, "float32"),
-        date=datetime.now(UTC).date().isoformat(),
+        **_made_here(machine.describe(device, "float32")),
     )
 
 
-def record(trained: Trained, *, root: str | Path | None = None, progress: bool = True) -> Record:
-    """Test a trained net where its run says, and make the record of it."""
-    run, evaluations, data = trained.run, (), dict(trained.data)
-    if trained.outcome == "finished":
-        photos = photos_to_test(run, root)
-        data["test"] = photos.fingerprint
-        evaluations = (evaluate(trained.net, photos, run.protocol, run.test_set, progress=progress),)  # type: ignore[assignment]
-    device = next(trained.net.parameters()).device
-    return Record(
-        run=run,
-        outcome=trained.outcome,
-        reason=trained.reason,
-        evaluations=evaluations,
-        losses=tuple(loss if math.isfinite(loss) else None for loss in trained.losses),
-        seconds=round(trained.seconds, 2),
-        processor_seconds=round(trained.processor_seconds, 2),
-        memory=machine.peak_memory(),
-        data=data,
-        machine=machine.describe(device, run.preset.precision),
-        date=datetime.now(UTC).date().isoformat(),
-    )
+def _over_the_range(scales: Sequence[Scale]) -> list[Protocol]:
+    """Testing at the ends and the middle of a preset's jittered range, densely and both ways; none without a range."""
+    ranges = [scales_for(scale) for scale in scales if not isinstance(scale, int)]
+    return [protocol for wide in ranges[:1] for protocol in (Protocol(wide), Protocol(wide, grid=5))]
 
 
 def failed(run: Run, reason: str) -> Record:
     """The record of a run that could not be trained or tested on this machine."""
+    device = machine.best_device()
     return Record(
         run=run,
         outcome="failed",
@@ -100,8 +135,16 @@ def failed(run: Run, reason: str) -> Record:
         evaluations=(),
         losses=(),
         seconds=0.0,
-        memory=None,
         data={},
-        machine=machine.describe(machine.best_device(), run.preset.precision),
-        date=datetime.now(UTC).date().isoformat(),
+        **_made_here(machine.describe(device, run.preset.precision)),
     )
+
+
+def _made_here(described: dict[str, Any]) -> dict[str, Any]:
+    """What every record says of where and when it was made."""
+    return {
+        "memory": machine.peak_memory(),
+        "machine": described,
+        "date": datetime.now(UTC).date().isoformat(),
+        "origin": origin(),
+    }

@@ -14,6 +14,7 @@ from torch import nn
 
 from vgg_lib.basics import seeds
 from vgg_lib.basics.errors import InputError, check_choice
+from vgg_lib.basics.fields import PositiveFloat, check_fields
 from vgg_lib.networks.model import VGG, vgg
 
 #: Layers that §3.1 copies from net A: "the first four convolutional layers and the last three fully
@@ -38,13 +39,18 @@ class Initialisation:
     """
 
     kind: Literal["normal", "normal-fan-in", "glorot", "he"] = "he"
-    sigma: float | None = None
+    sigma: PositiveFloat | None = None
+
+    def __str__(self) -> str:
+        """Such as ``he``, or ``normal, σ = 0.1``."""
+        return self.kind if self.sigma is None else f"{self.kind}, σ = {self.sigma:g}"
 
     def __post_init__(self) -> None:
         check_choice("initialisation", self.kind, KINDS)
+        check_fields(self)
         if self.kind.startswith("normal"):
-            if self.sigma is None or not self.sigma > 0:
-                raise InputError(f"initialisation {self.kind!r} needs a sigma above 0, such as 0.01; got {self.sigma}")
+            if self.sigma is None:
+                raise InputError(f"initialisation {self.kind!r} needs a sigma above 0, such as 0.01")
         elif self.sigma is not None:
             raise InputError(f"initialisation {self.kind!r} computes its own deviation: leave sigma out")
 

@@ -88,13 +88,14 @@ def build(run: Run, num_classes: int, start_from: VGG | None = None) -> VGG:
         wants = f"run {run.warm_start} of net A" if run.warm_start else "no trained net"
         raise InputError(f"the run starts from {wants}; {'none' if start_from is None else 'one'} was given")
     net = vgg(
-        run.network,
+        run.layers,
         num_classes=num_classes,
         image_size=run.preset.crop,
         width=run.preset.width,
         batch_norm=run.batch_norm,
         dropout=run.preset.dropout,
     )
+    net.name = run.network
     initialise(net, run.initialisation, run.seed)
     return net if start_from is None else warm_start(net, start_from)
 

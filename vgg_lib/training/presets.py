@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from vgg_lib.basics.errors import InputError, check_choice
+from vgg_lib.basics.errors import check_choice
+from vgg_lib.basics.fields import NotNegativeFloat, Positive, PositiveFloat, Share, check_fields
 from vgg_lib.data.rescaling import Scale
 from vgg_lib.networks.initialisation import Initialisation
 
@@ -19,31 +20,31 @@ class Preset:
     divides by it; that decides which initialisations train. ``schedule`` is ``plateau`` (§3.1: divide
     the rate by 10 when the error on held-out images stops improving, three times) or ``one-cycle``
     (Smith & Topin, 2019). ``precision`` is ``auto`` (bfloat16 where the processor or GPU has it) or ``float32``.
+
+    Raises :class:`~vgg_lib.basics.errors.InputError` for a field that cannot be what it is given.
     """
 
     name: str
     data: Literal["embedded", "imagenette"]
-    crop: int
+    crop: Positive
     scales: tuple[Scale, ...]
-    width: float
-    epochs: int
-    batch_size: int
-    learning_rate: float
+    width: PositiveFloat
+    epochs: Positive
+    batch_size: Positive
+    learning_rate: PositiveFloat
     schedule: Literal["plateau", "one-cycle"]
     initialisation: Initialisation = Initialisation("he")
-    size: str = "160px"  #: which archive of Imagenette
-    squash: int | None = None  #: resize to this square first, aspect ratio not kept
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    dropout: float = 0.5
+    size: Literal["160px", "320px", "full"] = "160px"  #: which archive of Imagenette
+    squash: Positive | None = None  #: resize to this square first, aspect ratio not kept
+    momentum: Share = 0.9
+    weight_decay: NotNegativeFloat = 5e-4
+    dropout: Share = 0.5
     input_scale: Literal["unit", "paper"] = "unit"
     colour_shift: bool = True
     precision: Literal["auto", "float32"] = "auto"
 
     def __post_init__(self) -> None:
-        for name in ("crop", "width", "epochs", "batch_size", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"preset {self.name!r} has {name} {getattr(self, name)}: choose one above 0")
+        check_fields(self)
 
 
 #: By name. ``laptop`` is the paper's geometry divided by 3.5: 224 → 64, 256 → 73, 384 → 110, 512 → 146.

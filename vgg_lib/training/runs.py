@@ -1,23 +1,26 @@
-"""Run: what is trained. Record: what came out. Store: where records are kept, one JSON line each."""
+"""What is trained: a Run holds everything that can change a training's result, and nothing that cannot."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
 
 from vgg_lib.basics.errors import InputError, check_choice
+from vgg_lib.basics.fields import NotNegative, check_fields
 from vgg_lib.data.rescaling import Scale, middle
 from vgg_lib.evaluation.protocols import Protocol
 from vgg_lib.networks.initialisation import Initialisation
-from vgg_lib.networks.table import NETWORKS
+from vgg_lib.networks.table import NETWORKS, Network, resolve
 from vgg_lib.training.presets import PRESETS, Preset, preset
 
-#: Counts up when the meaning of a record changes; records of other rules are not mixed.
-RULES = 1
+Key = Annotated[str, Meta(pattern="^[0-9a-f]{16}$", description="the key of a run, 16 hexadecimal digits")]
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class Run:
 
     ``scale`` is the training scale S; ``train_on`` is ``nine-tenths`` while the held-out tenth is what is
     looked at, ``all`` for evidence, tested on the validation images. ``warm_start`` is the key of the run
-    of net A whose weights §3.1's layers start from. Built with :func:`make_run`.
+    of net A whose weights §3.1's layers start from. ``layers`` are those of ``network`` when the run was made.
+    Built with :func:`make_run`. Raises :class:`InputError` for a field that cannot be what it is given.
     """
 
     network: str
@@ -34,13 +38,15 @@ class Run:
     scale: Scale
     initialisation: Initialisation
     batch_norm: bool = False
-    seed: int = 0
+    seed: NotNegative = 0
     train_on: Literal["nine-tenths", "all"] = "nine-tenths"
-    warm_start: str | None = None
+    warm_start: Key | None = None
+    layers: Network = field(default=None, repr=False)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        check_choice("network", self.network, NETWORKS)
-        check_choice("part to train on", self.train_on, ("nine-tenths", "all"))
+        if self.layers is None:
+            object.__setattr__(self, "layers", resolve(self.network))
+        check_fields(self)
         smallest, largest = (self.scale, self.scale) if isinstance(self.scale, int) else self.scale
         if not self.preset.crop <= smallest <= largest:
             raise InputError(
@@ -65,20 +71,37 @@ class Run:
 
     @cached_property
     def key(self) -> str:
-        """16 hexadecimal digits that stand for this run: a hash of all its fields and of its network's layers."""
-        described = to_json(self) | {"layers": to_json(NETWORKS[self.network]), "rules": RULES}
-        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+        """16 hexadecimal digits that stand for this run: a hash of all that its training reads.
+
+        What has its declared default is left out, so that a new field changes no key of an older run.
+        """
+        return hashlib.sha256(json.dumps(_as_read(self), sort_keys=True).encode()).hexdigest()[:16]
 
     def __str__(self) -> str:
         """Such as ``D + batch norm, laptop, S=73, he, seed 0, epochs 80``: what differs from the preset is told."""
         norm = " + batch norm" if self.batch_norm else ""
         warm = " from A" if self.warm_start else ""
-        told = f"{self.network}{norm}{warm}, {self.preset.name}, S={self.scale}, {self.initialisation.kind}"
+        told = f"{self.network}{norm}{warm}, {self.preset.name}, S={self.scale}, {self.initialisation}"
         usual = PRESETS.get(self.preset.name, self.preset)
         names = [f.name for f in dataclasses.fields(Preset)]
         values = {name: getattr(self.preset, name) for name in names}
         changed = [f"{name} {value}" for name, value in values.items() if value != getattr(usual, name)]
         return ", ".join([told, f"seed {self.seed}", *changed])
+
+
+#: Fields that no training reads: names, and what else a preset has on offer.
+_NOT_READ: dict[type, set[str]] = {Run: {"network"}, Preset: {"name", "scales", "initialisation"}}
+
+
+def _as_read(value: Any) -> Any:
+    """What a training reads, as JSON has it: dataclasses without the fields that have their declared defaults."""
+    if isinstance(value, tuple):
+        return [_as_read(one) for one in value]
+    if not dataclasses.is_dataclass(value):
+        return value
+    not_read = {name for kind, names in _NOT_READ.items() if isinstance(value, kind) for name in names}
+    fields = [f for f in dataclasses.fields(value) if f.name not in not_read]
+    return {f.name: _as_read(getattr(value, f.name)) for f in fields if getattr(value, f.name) != f.default}
 
 
 def make_run(network: str, preset_name: str | Preset = "laptop", **choices: Any) -> Run:
@@ -92,8 +115,9 @@ def make_run(network: str, preset_name: str | Preset = "laptop", **choices: Any)
     >>> make_run("A", "laptop", learning_rate=0.01).preset.learning_rate
     0.01
     """
+    check_choice("network", network, NETWORKS)
     base = preset_name if isinstance(preset_name, Preset) else preset(preset_name)
-    of_run = {f.name for f in dataclasses.fields(Run)} - {"network", "preset"}
+    of_run = {f.name for f in dataclasses.fields(Run)} - {"network", "preset", "layers"}
     of_preset = {f.name for f in dataclasses.fields(Preset)} - {"initialisation", "name", "scales"}
     for name in choices:
         check_choice("field of a run", name, sorted(of_run | of_preset))
@@ -104,27 +128,9 @@ def make_run(network: str, preset_name: str | Preset = "laptop", **choices: Any)
 
 def to_json(value: Any) -> Any:
     """Frozen dataclasses, tuples and plain values as JSON has them."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, tuple | list):
-        return [to_json(v) for v in value]
-    return value
+    return msgspec.to_builtins(value)
 
 
 def run_from_json(described: dict[str, Any]) -> Run:
-    """The Run that :func:`to_json` described; raises ``KeyError`` or ``TypeError`` where it does not fit."""
-
-    def scale(value: int | list[int]) -> Scale:
-        return value if isinstance(value, int) else (value[0], value[1])
-
-    world = dict(described["preset"])
-    world["scales"] = tuple(scale(s) for s in world["scales"])
-    world["initialisation"] = Initialisation(**world["initialisation"])
-    return Run(
-        **described
-        | {
-            "preset": Preset(**world),
-            "scale": scale(described["scale"]),
-            "initialisation": Initialisation(**described["initialisation"]),
-        }
-    )
+    """The Run that :func:`to_json` described; raises ``ValueError`` or ``LookupError`` where it does not fit."""
+    return msgspec.convert(described, Run)
