@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -15,7 +16,7 @@ from platformdirs import user_data_path
 from vgg_lib import doctor as checks
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.processes import leads
-from vgg_lib.book.scoreboard import scoreboard
+from vgg_lib.book.scoreboard import effect, scoreboard
 from vgg_lib.book.tables import of_study
 from vgg_lib.data import imagenette
 from vgg_lib.data.photos import decode
@@ -28,6 +29,9 @@ from vgg_lib.evidence.store import Store, recorded
 from vgg_lib.evidence.studies import STUDIES, study
 from vgg_lib.evidence.testing import evaluate as evaluate_nets
 from vgg_lib.evidence.testing import record, record_protocols
+from vgg_lib.evidence.verdicts import as_json as verdicts_as_json
+from vgg_lib.evidence.verdicts import status as status_of
+from vgg_lib.evidence.verdicts import verdicts
 from vgg_lib.evidence.workshop import Workshop
 from vgg_lib.networks.geometry import activation_bytes, cost_table, macs, parameters
 from vgg_lib.networks.table import NETWORKS, resolve
@@ -328,7 +332,22 @@ def show_claim(name: Annotated[str, typer.Argument(help=f"One of {', '.join(CLAI
     print(f"{chosen.statement} ({chosen.where})\nthe paper: {chosen.numbers()}")
     if chosen.rule:
         print(f"rule: {chosen.rule}")
-    print(f"verdict: {chosen.verdict()}")
+    print(f"verdict: {status_of(verdicts()[name])}")
+
+
+@app.command(name="verdicts")
+def show_verdicts(
+    store: Annotated[Path | None, typer.Option(help="File of records; else those that come with the library.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: a list with one object a claim.")] = False,
+) -> None:
+    """Print the verdict on each claim, computed from its rule and the records."""
+    judged = verdicts(Store(store).latest() if store else None)
+    if as_json:
+        print(json.dumps(verdicts_as_json(judged), indent=1))
+        return
+    width = max(map(len, judged))
+    for name, judgement in judged.items():
+        print(f"{name:<{width}}  {status_of(judgement):<30}  {effect(judgement)}")
 
 
 @app.command(name="scoreboard")

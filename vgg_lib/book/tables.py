@@ -10,7 +10,8 @@ import pandas as pd
 
 from vgg_lib.evidence.records import Evaluation, Record
 from vgg_lib.evidence.statistics import wilson
-from vgg_lib.evidence.studies import CONVERGED_WITHIN, Known, Study, best
+from vgg_lib.evidence.store import Known
+from vgg_lib.evidence.studies import CONVERGED_WITHIN, Study, best
 from vgg_lib.training.runs import Run
 
 

@@ -33,6 +33,12 @@ class Protocol:
         scales = ", ".join(map(str, self.scales))
         return f"{' and '.join(ways)} at Q = {scales}" + (", mirrored too" if self.mirror else "")
 
+    def singles(self) -> list[Protocol]:
+        """The protocols of one scale and one way whose posteriors, averaged, are this one's."""
+        dense = [Protocol((q,), mirror=self.mirror) for q in self.scales] if self.dense else []
+        crops = [Protocol((q,), False, self.grid, self.mirror) for q in self.scales] if self.grid is not None else []
+        return dense + crops
+
     def __post_init__(self) -> None:
         if not self.scales:
             raise InputError("a protocol needs at least one test scale Q: scales=(73,), say")

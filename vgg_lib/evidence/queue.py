@@ -30,8 +30,8 @@ from vgg_lib.basics.processes import processes
 from vgg_lib.basics.progress import bar
 from vgg_lib.evidence.hardware import training_macs
 from vgg_lib.evidence.records import Record
-from vgg_lib.evidence.store import Store
-from vgg_lib.evidence.studies import Known, Study
+from vgg_lib.evidence.store import Known, Store
+from vgg_lib.evidence.studies import Study
 from vgg_lib.evidence.testing import failed
 from vgg_lib.evidence.workshop import Workshop, finish, perform
 from vgg_lib.training.loop import Watch

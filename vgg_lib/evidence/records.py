@@ -143,6 +143,11 @@ class Record:
             raise InputError(f"run {self.key} failed and has no error to tell ({self.reason}): run it again")
         return self.evaluation(protocol).errors["top1"]
 
+    def was_tested(self, protocol: Protocol) -> bool:
+        """Whether there is an error under a protocol: a diverged run has its one under all of them."""
+        alone = (e.protocol for e in self.evaluations if not e.fused)
+        return self.outcome == "diverged" or (self.outcome == "finished" and protocol in alone)
+
     def evaluation(self, protocol: Protocol) -> Evaluation:
         """What the net of this run alone did under a protocol; raises :class:`InputError` where it was not tested."""
         for evaluation in self.evaluations:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from io import FileIO
 from pathlib import Path
@@ -14,6 +14,9 @@ from filelock import FileLock
 from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.evidence.records import Record
 from vgg_lib.training.runs import Run
+
+#: What is known of each run, by its key.
+Known = Mapping[str, Record]
 
 
 class Store:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from vgg_lib.basics.errors import check_choice
-from vgg_lib.evidence.records import Record
+from vgg_lib.evidence import evidence
+from vgg_lib.evidence.store import Known
+from vgg_lib.evidence.testing import Wanted
 from vgg_lib.networks.initialisation import Initialisation
 from vgg_lib.training.runs import Run, make_run
-
-#: What is known so far: the last record of each run, by the run's key.
-Known = Mapping[str, Record]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +19,15 @@ class Study:
     """A question and the runs that answer it.
 
     ``ask`` gives the runs that can be named with the records so far, in the order in which they are wanted;
-    ``seeds`` is how many of each arm are trained, where the study has several.
+    ``seeds`` is how many of each arm are trained, where the study has several; ``wanted`` what is to be measured of
+    a run's net at its end, beside the error under the run's own protocol.
     """
 
     name: str
     question: str
     ask: Callable[[Known, int], Iterator[Run]]
     seeds: int
+    wanted: Callable[[Run], Wanted] = lambda run: Wanted()
 
     def runs(self, known: Known, seeds: int | None = None) -> list[Run]:
         """The runs that can be named so far, each once, in order."""
@@ -120,6 +121,7 @@ STUDIES: dict[str, Study] = {
     for study in (
         Study("pilot", "Which recipes converge at this scale, and what will the evidence cost?", pilot, seeds=2),
         Study("precision", "Does computing in bfloat16 cost accuracy?", precision, seeds=5),
+        Study("evidence", "Which claims of the paper hold?", evidence.runs, seeds=10, wanted=evidence.wanted),
     )
 }
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from vgg_lib.basics import machine
 from vgg_lib.data.photos import Photos
@@ -21,6 +24,9 @@ from vgg_lib.networks.model import VGG
 from vgg_lib.training.loop import Trained
 from vgg_lib.training.photographs import photos_to_test
 from vgg_lib.training.runs import Run
+
+#: What else can be measured of a trained net, by name: the function is given the training and the data's folder.
+MEASURES: dict[str, Callable[[Trained, str | Path | None], Any]] = {}
 
 
 def evaluate(
@@ -38,6 +44,11 @@ def evaluate(
     """
     began = time.perf_counter()
     scores = posteriors(nets, photos.images, protocol, progress=progress)
+    seconds = round(time.perf_counter() - began, 2)
+    return dataclasses.replace(_evaluation(scores, photos, protocol, test_set, keep), seconds=seconds)
+
+
+def _evaluation(scores: Tensor, photos: Photos, protocol: Protocol, test_set: str, keep: Sequence[str]) -> Evaluation:
     predicted = "predictions" in keep
     return Evaluation(
         protocol=protocol,
@@ -45,9 +56,22 @@ def evaluate(
         errors=top_errors(scores, photos.labels),
         targets=as_digits(photos.labels) if predicted else None,
         predictions=as_digits(scores.argmax(1)) if predicted else None,
-        seconds=round(time.perf_counter() - began, 2),
         posteriors=pack_posteriors(scores) if "posteriors" in keep else None,
     )
+
+
+def _tested(net: VGG, photos: Photos, test_set: str, tests: Sequence[Test], progress: bool) -> Iterator[Evaluation]:
+    """A net tested in many ways: each scale is gone through once, densely and in crops, and averaged as they say."""
+    known: dict[Protocol, Tensor] = {}
+
+    def scores(single: Protocol) -> Tensor:
+        if single not in known:
+            known[single] = posteriors(net, photos.images, single, progress=progress)
+        return known[single]
+
+    for test in tests:
+        mean = torch.stack([scores(single) for single in test.protocol.singles()]).mean(0)
+        yield _evaluation(mean, photos, test.protocol, test_set, test.keep)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,27 +82,37 @@ class Test:
     keep: tuple[str, ...] = ("predictions",)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be measured of a net at the end of its training: errors under protocols, and whatever else by name."""
+
+    tests: tuple[Test, ...] = ()
+    measures: tuple[str, ...] = ()
+
+
 def record(
-    trained: Trained, *, root: str | Path | None = None, tests: Sequence[Test] = (), progress: bool = True
+    trained: Trained, *, root: str | Path | None = None, wanted: Wanted | None = None, progress: bool = True
 ) -> Record:
     """Test a trained net where its run says, and make the record of it.
 
-    It is tested under the run's own protocol, and under those of ``tests``.
+    It is tested under the run's own protocol, and measured in all other ways that are ``wanted``.
     """
-    run, evaluations, data = trained.run, [], dict(trained.data)
+    run, data, wanted = trained.run, dict(trained.data), wanted or Wanted()
+    evaluations: tuple[Evaluation, ...] = ()
+    measurements: dict[str, Any] = {}
     if trained.outcome == "finished":
         photos = photos_to_test(run, root)
         data["test"] = photos.fingerprint
-        wanted = {run.protocol: Test(run.protocol)} | {test.protocol: test for test in tests}
-        for test in wanted.values():
-            tested = evaluate(trained.net, photos, test.protocol, run.test_set, keep=test.keep, progress=progress)
-            evaluations.append(tested)
+        tests = {run.protocol: Test(run.protocol)} | {test.protocol: test for test in wanted.tests}
+        evaluations = tuple(_tested(trained.net, photos, run.test_set, list(tests.values()), progress))
+        measurements = {name: MEASURES[name](trained, root) for name in wanted.measures}
     device = next(trained.net.parameters()).device
     return Record(
         run=run,
         outcome=trained.outcome,
         reason=trained.reason,
-        evaluations=tuple(evaluations),
+        evaluations=evaluations,
+        measurements=measurements,
         losses=tuple(loss if math.isfinite(loss) else None for loss in trained.losses),
         seconds=round(trained.seconds, 2),
         processor_seconds=round(trained.processor_seconds, 2),

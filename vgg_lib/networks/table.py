@@ -88,8 +88,9 @@ class Network:
         return sum(layer.kind == "conv" for layer in self.layers()) + 3
 
 
-#: Table 1, one column per network, and two controls that trade stacks of 3×3 for single large filters.
-#: ``B-5x5`` is the shallow net of §4.1; ``D-7x7`` applies §2.3's argument to the whole of D.
+#: Table 1, one column per network, and three controls that trade stacks of 3×3 for single large filters.
+#: ``B-5x5`` is the shallow net of §4.1, ``B-5x5-narrow`` the same with as many weights in its convolutions as B;
+#: ``D-7x7`` applies §2.3's argument to the whole of D.
 NETWORKS: dict[str, Network] = {
     "A": Network((conv(64),), (conv(128),), (conv(256),) * 2, (conv(512),) * 2, (conv(512),) * 2),
     "A-LRN": Network((conv(64), LRN), (conv(128),), (conv(256),) * 2, (conv(512),) * 2, (conv(512),) * 2),
@@ -102,6 +103,7 @@ NETWORKS: dict[str, Network] = {
     "D": Network((conv(64),) * 2, (conv(128),) * 2, *((conv(c),) * 3 for c in (256, 512, 512))),
     "E": Network((conv(64),) * 2, (conv(128),) * 2, *((conv(c),) * 4 for c in (256, 512, 512))),
     "B-5x5": Network(*((conv(c, kernel=5),) for c in (64, 128, 256, 512, 512))),
+    "B-5x5-narrow": Network(*((conv(c, kernel=5),) for c in (60, 120, 240, 476, 476))),
     "D-7x7": Network((conv(64, kernel=5),), (conv(128, kernel=5),), *((conv(c, kernel=7),) for c in (256, 512, 512))),
 }
 

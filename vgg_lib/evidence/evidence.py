@@ -1,0 +1,81 @@
+"""The study that judges the claims: its runs and what is measured of them follow from the claims' rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vgg_lib.evidence.claims import CLAIMS
+from vgg_lib.evidence.recipes import Recipe
+from vgg_lib.evidence.rules import Arm, Exact
+from vgg_lib.evidence.store import Known
+from vgg_lib.evidence.testing import Test, Wanted
+from vgg_lib.training.runs import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Claims whose arms are trained together, all of a seed before any of the next: pairs come from one machine.
+
+    ``beside`` are claims whose descriptive arms are trained with them.
+    """
+
+    rules: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+
+
+#: In the order in which they are trained.
+GROUPS = (
+    Group(("depth", "small-filters", "context", "transfer"), beside=("depth",)),
+    Group(("lrn",)),
+    Group(("jitter", "multi-scale", "dense-vs-crops", "complementary", "fusion")),
+    Group(("no-normalisation", "depth-plain", "warm-start")),
+    Group(("bad-start",)),
+    Group(beside=tuple(CLAIMS)),
+)
+
+
+def arms_of(claim: str) -> list[tuple[Arm, int]]:
+    """The arms of a claim's rule, each with its number of seeds."""
+    rule = CLAIMS[claim].rule
+    return [] if rule is None or isinstance(rule, Exact) else [(arm, rule.seeds) for arm in rule.arms()]
+
+
+def arms_beside(claim: str) -> list[tuple[Arm, int]]:
+    """The arms that are described beside a claim's verdict, each with its number of seeds."""
+    return [(arm, some.seeds) for some in CLAIMS[claim].beside for arm in some.arms]
+
+
+def runs(known: Known, seeds: int) -> Iterator[Run]:
+    """All runs of the evidence, group by group and seed by seed; of each recipe ``seeds`` at most."""
+    for group in GROUPS:
+        arms = [arm for name in group.rules for arm in arms_of(name)]
+        arms += [arm for name in group.beside for arm in arms_beside(name)]
+        wanted: dict[Recipe, int] = {}
+        for arm, count in arms:
+            for recipe in arm.recipes:
+                wanted[recipe] = min(seeds, max(count, wanted.get(recipe, 0)))
+        for seed in range(max(wanted.values(), default=0)):
+            yield from (recipe.run(seed) for recipe, count in wanted.items() if seed < count)
+
+
+def wanted(run: Run) -> Wanted:
+    """What the claims want to know of a run: each protocol under which it is compared, and what else is measured.
+
+    Predictions are kept for what judges a claim, posteriors where nets are fused, errors alone for what stands beside.
+    """
+    keep: dict[Arm, set[str]] = {}
+    for name in CLAIMS:
+        for arm, _ in arms_of(name):
+            keep[arm] = {"predictions", "posteriors"} if len(arm.recipes) > 1 else {"predictions"}
+        for arm, _ in arms_beside(name):
+            keep.setdefault(arm, {"predictions"} if arm.protocol == run.protocol else set())
+    mine = {arm: kept for arm, kept in keep.items() if run in [recipe.run(run.seed) for recipe in arm.recipes]}
+    tests: dict[object, set[str]] = {}
+    for arm, kept in mine.items():
+        tests.setdefault(arm.protocol, set()).update(kept)
+    measures = dict.fromkeys(arm.measured.split(".")[0] for arm in mine if arm.measured)
+    return Wanted(
+        tuple(Test(protocol, tuple(sorted(kept))) for protocol, kept in tests.items()),  # type: ignore[arg-type]
+        tuple(measures),
+    )

@@ -1,0 +1,301 @@
+"""How a claim is judged: a few kinds of rule, each of which says what must be trained and what the records then say.
+
+A claim's rule is data, committed before the records that it judges. What is trained follows from the rules, so what is
+trained and what is judged cannot differ.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import pandas as pd
+
+from vgg_lib.evaluation.posteriors import top_errors
+from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.evidence.recipes import Recipe
+from vgg_lib.evidence.records import Record, unpack_posteriors
+from vgg_lib.evidence.statistics import Estimate, equivalence, paired_contrast, smallest_detectable, smallest_margin
+from vgg_lib.evidence.store import Known
+
+#: The level of the family of all rules, and the power at which an effect counts as one that a test could see.
+LEVEL, POWER = 0.05, 0.8
+
+Verdict = Literal["reproduced", "contradicted", "inconclusive", "to be tested"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One side of a comparison: recipes, fused where there are several, and how their nets are tested.
+
+    ``measured`` takes a number from what the record measured beside the errors, by its path, such as
+    ``transfer.trained``; else it is the top-1 error in percent under ``protocol``.
+    """
+
+    recipes: tuple[Recipe, ...]
+    protocol: Protocol
+    measured: str | None = None
+
+    def __str__(self) -> str:
+        """Such as ``D normalised, dense at Q = 73, mirrored too``."""
+        return f"{' and '.join(map(str, self.recipes))}, {self.measured or self.protocol}"
+
+    def records(self, known: Known, seed: int) -> list[Record]:
+        """The records of that seed, without those that failed."""
+        found = [known.get(recipe.run(seed).key) for recipe in self.recipes]
+        return [record for record in found if record is not None and record.outcome != "failed"]
+
+    def error(self, known: Known, seed: int) -> float:
+        """The error in percent, chance for a run that diverged; nan while it is not known."""
+        records = self.records(known, seed)
+        if len(records) < len(self.recipes):
+            return math.nan
+        if self.measured is not None:
+            value = records[0].measurements
+            for step in self.measured.split("."):
+                value = value.get(step, {})
+            return float(value) if isinstance(value, int | float) else math.nan
+        if not all(record.was_tested(self.protocol) for record in records):
+            return math.nan
+        if len(records) == 1 or any(record.outcome == "diverged" for record in records):
+            return max(record.error_under(self.protocol) for record in records)
+        tests = [record.evaluation(self.protocol) for record in records]
+        scores = [unpack_posteriors(test.posteriors or "", records[0].classes) for test in tests]
+        targets, _ = tests[0].answers()
+        return top_errors(sum(scores[1:], scores[0]), targets)["top1"]
+
+
+def arm(*recipes: Recipe, protocol: Protocol | None = None, measured: str | None = None) -> Arm:
+    """An arm tested as its runs are by themselves (Table 3: densely at Q = S, or the middle of S), or otherwise."""
+    return Arm(recipes, protocol or recipes[0].any_seed.protocol, measured)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the records say of a claim.
+
+    ``effect`` and its interval are in ``unit``; ``p`` is two-sided, before the correction for the other claims, and
+    1 while not all is trained. ``smallest_detectable`` is the effect that the test would have found with a probability
+    of 80 %, or the margin that it could have shown, if it were the only test. ``seeds`` are those that are whole, and
+    those that the rule wants. ``mixed`` says what the records differ in that a comparison should not.
+    """
+
+    verdict: Verdict
+    seeds: tuple[int, int]
+    unit: str = "percentage points"
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    smallest_detectable: float | None = None
+    mixed: tuple[str, ...] = ()
+
+    def at(self, p_holm: float) -> Judgement:
+        """The same with its p corrected for all claims: too large a one decides nothing."""
+        decided = p_holm < LEVEL or self.p is None or self.verdict == "to be tested"
+        return replace(self, p_holm=p_holm, verdict=self.verdict if decided else "inconclusive")
+
+
+@dataclass(frozen=True, slots=True)
+class Superiority:
+    """The challenger errs less than the baseline.
+
+    The contrast is the error of ``baseline`` less that of ``challenger``, paired by seed. Where the baseline is
+    several arms it is, seed by seed, the one with the least error, which can only hurt the claim. ``pool`` are other
+    arms of the same way of training, whose residuals help to estimate the error of the difference.
+    *Reproduced* where it is significantly above 0, *contradicted* where it is significantly below.
+    """
+
+    baseline: tuple[Arm, ...]
+    challenger: Arm
+    seeds: int = 5
+    pool: tuple[Arm, ...] = ()
+
+    def arms(self) -> tuple[Arm, ...]:
+        """What must be trained and tested."""
+        return (*self.baseline, self.challenger)
+
+    def __str__(self) -> str:
+        """The rule as a sentence."""
+        of = " | ".join(map(str, self.baseline))
+        least = f"the least of ({of})" if len(self.baseline) > 1 else f"({of})"
+        return f"Superiority over {self.seeds} seeds: the error of {least} less that of ({self.challenger}) is above 0."
+
+    def judge(self, known: Known) -> Judgement:
+        """The verdict before the correction for the other claims."""
+        found = _estimate(self, known, self.baseline, self.challenger)
+        if isinstance(found, Judgement):
+            return found
+        estimate, judgement = found
+        seen = smallest_detectable(estimate.standard_error, estimate.df, level=LEVEL, power=POWER)
+        verdict: Verdict = "reproduced" if estimate.effect > 0 else "contradicted"
+        return replace(judgement, verdict=verdict, p=estimate.p, smallest_detectable=seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Equivalence:
+    """Two arms err equally often, to within ``margin`` percentage points: two one-sided tests.
+
+    The contrast is the error of ``one`` less that of ``other``, paired by seed. *Reproduced* says "less than the
+    margin", not "nothing"; *contradicted* where the difference is significantly larger than the margin.
+    """
+
+    one: Arm
+    other: Arm
+    seeds: int = 5
+    margin: float = 1.0
+    pool: tuple[Arm, ...] = ()
+
+    def arms(self) -> tuple[Arm, ...]:
+        """What must be trained and tested."""
+        return (self.one, self.other)
+
+    def __str__(self) -> str:
+        """The rule as a sentence."""
+        return (
+            f"Equivalence over {self.seeds} seeds: the errors of ({self.one}) and ({self.other}) differ by less than "
+            f"{self.margin:g} point{'s' if self.margin != 1 else ''}."
+        )
+
+    def judge(self, known: Known) -> Judgement:
+        """The verdict before the correction for the other claims."""
+        found = _estimate(self, known, (self.one,), self.other)
+        if isinstance(found, Judgement):
+            return found
+        estimate, judgement = found
+        within = equivalence(estimate, self.margin)
+        seen = smallest_margin(estimate.standard_error, estimate.df, level=LEVEL / 2, power=POWER)
+        verdict: Verdict = "reproduced" if within <= 0.5 else "contradicted"
+        return replace(judgement, verdict=verdict, p=2 * min(within, 1 - within), smallest_detectable=seen)
+
+
+@dataclass(frozen=True, slots=True)
+class EveryRun:
+    """Each run of some recipes trains, or stalls, by a threshold and without a test.
+
+    A run *trains* where its last epoch's mean training loss is below ``loss`` and its error below ``error`` percent.
+    It *stalls* where that loss is within ``within`` of guessing's, ln(classes), or where it diverged. *Reproduced*
+    where every run of ``trains`` trains and every run of at least one recipe of ``stalls``, if there is any, stalls.
+    *Contradicted* where no run of some recipe of ``trains`` trains, or no run of ``stalls`` stalls.
+    """
+
+    trains: tuple[Recipe, ...]
+    stalls: tuple[Recipe, ...] = ()
+    seeds: int = 3
+    loss: float = 1.0
+    error: float = 50.0
+    within: float = 0.01
+
+    def arms(self) -> tuple[Arm, ...]:
+        """What must be trained and tested."""
+        return tuple(arm(recipe) for recipe in (*self.trains, *self.stalls))
+
+    def __str__(self) -> str:
+        """The rule as a sentence."""
+        told = (
+            f"Every one of {self.seeds} runs each of {', '.join(map(str, self.trains))} trains: its last loss is below "
+            f"{self.loss:g} and its error below {self.error:g} %"
+        )
+        if self.stalls:
+            told += (
+                f"; and of at least one of ({' | '.join(map(str, self.stalls))}) every run stalls: its last loss is "
+                f"within {self.within:g} of guessing's, or it diverges"
+            )
+        return f"{told}."
+
+    def judge(self, known: Known) -> Judgement:
+        """The verdict, which no correction changes. The effect is the share of runs that did as the claim says."""
+        of = {recipe: arm(recipe) for recipe in (*self.trains, *self.stalls)}
+        runs = {recipe: [found for s in range(self.seeds) for found in a.records(known, s)] for recipe, a in of.items()}
+        whole = min(map(len, runs.values()))
+        judgement = Judgement(
+            "to be tested", (whole, self.seeds), "% of runs", mixed=mixed(self.arms(), known, self.seeds)
+        )
+        if whole < self.seeds:
+            return judgement
+        trained = [[self._trains(record) for record in runs[recipe]] for recipe in self.trains]
+        stalled = [[self._stalls(record) for record in runs[recipe]] for recipe in self.stalls]
+        as_said = sum(map(sum, trained)) + max(map(sum, stalled), default=0)
+        effect = 100 * as_said / (self.seeds * (len(trained) + bool(stalled)))
+        verdict: Verdict = "inconclusive"
+        if all(map(all, trained)) and (not stalled or any(map(all, stalled))):
+            verdict = "reproduced"
+        elif not all(map(any, trained)) or (stalled and not any(map(any, stalled))):
+            verdict = "contradicted"
+        return replace(judgement, verdict=verdict, effect=effect)
+
+    def _trains(self, record: Record) -> bool:
+        loss = record.losses[-1]
+        return record.outcome == "finished" and loss is not None and loss < self.loss and record.error < self.error
+
+    def _stalls(self, record: Record) -> bool:
+        loss = record.losses[-1] if record.losses else None
+        if record.outcome == "diverged" or loss is None:
+            return True
+        return abs(loss - math.log(record.classes)) <= self.within
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """Arithmetic: the check holds, or it does not."""
+
+    check: Callable[[], bool]
+
+    def arms(self) -> tuple[Arm, ...]:
+        """Nothing is trained."""
+        return ()
+
+    def __str__(self) -> str:
+        """The rule as a sentence."""
+        return "Exact: computed from the layers, no training."
+
+    def judge(self, known: Known) -> Judgement:
+        """The verdict."""
+        return Judgement("reproduced" if self.check() else "contradicted", (0, 0), "exact")
+
+
+Rule = Superiority | Equivalence | EveryRun | Exact
+
+
+def _estimate(
+    rule: Superiority | Equivalence, known: Known, baseline: Sequence[Arm], challenger: Arm
+) -> tuple[Estimate, Judgement] | Judgement:
+    """The contrast of a rule, with all of its judgement but the verdict; a judgement alone while seeds are missing."""
+    seeds = range(rule.seeds)
+    errors = pd.DataFrame(
+        {
+            "baseline": [_least(baseline, known, seed) for seed in seeds],
+            "challenger": [challenger.error(known, seed) for seed in seeds],
+            **{str(other): [other.error(known, seed) for seed in seeds] for other in rule.pool},
+        }
+    )
+    whole = int(errors[["baseline", "challenger"]].notna().all(axis=1).sum())
+    judgement = Judgement("to be tested", (whole, rule.seeds), mixed=mixed(rule.arms(), known, rule.seeds))
+    if whole < 2:
+        return judgement
+    estimate = paired_contrast(errors, "baseline", "challenger")
+    judgement = replace(judgement, effect=estimate.effect, low=estimate.low, high=estimate.high)
+    return (estimate, judgement) if whole == rule.seeds else judgement
+
+
+def _least(arms: Sequence[Arm], known: Known, seed: int) -> float:
+    """The least error of several arms; nan while one is missing."""
+    errors = [arm.error(known, seed) for arm in arms]
+    return math.nan if any(map(math.isnan, errors)) else min(errors)
+
+
+def mixed(arms: Iterable[Arm], known: Known, seeds: int) -> tuple[str, ...]:
+    """What the records of a comparison differ in that they should not: engines, processors, precisions, threads."""
+    records = [record for arm in arms for seed in range(seeds) for record in arm.records(known, seed)]
+    differ: dict[str, set[object]] = {
+        "engines": {record.origin and record.origin.engine for record in records},
+        "processors": {(record.machine.get("device"), record.machine.get("processor")) for record in records},
+        "precisions": {record.machine.get("precision") for record in records},
+        "threads": {record.machine.get("threads") for record in records},
+        "versions of PyTorch": {record.machine.get("torch") for record in records},
+        "data": {tuple(sorted(record.data.items())) for record in records if record.outcome == "finished"},
+    }
+    return tuple(f"{len(values)} {what}" for what, values in differ.items() if len(values) > 1)

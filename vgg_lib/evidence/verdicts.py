@@ -1,0 +1,71 @@
+"""The verdicts of all claims, from their rules and the records, corrected for one another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vgg_lib.evidence.claims import CLAIMS
+from vgg_lib.evidence.rules import Equivalence, Judgement, Superiority
+from vgg_lib.evidence.statistics import holm
+from vgg_lib.evidence.store import Known, recorded, studies_with_records
+
+#: The study whose records judge the claims.
+STUDY = "evidence"
+
+
+def evidence() -> Known:
+    """The records that come with the library and judge its claims, by the key of their run."""
+    return recorded(STUDY).latest() if STUDY in studies_with_records() else {}
+
+
+def verdicts(known: Known | None = None) -> dict[str, Judgement | None]:
+    """What the records say of each claim, by its name; ``None`` for one that has no rule yet.
+
+    The contrasts are corrected for one another by Holm's method. One that is not whole yet takes part as if it showed
+    nothing: a verdict that stands while others are missing can gain from them, and never lose.
+    """
+    known = evidence() if known is None else known
+    judged = {name: claim.rule.judge(known) if claim.rule else None for name, claim in CLAIMS.items()}
+    tested = {name: found for name, found in judged.items() if found and _is_a_test(name)}
+    adjusted = holm({name: 1.0 if found.p is None else found.p for name, found in tested.items()})
+    return judged | {name: found.at(adjusted[name]) for name, found in tested.items() if found.p is not None}
+
+
+def _is_a_test(name: str) -> bool:
+    return isinstance(CLAIMS[name].rule, Superiority | Equivalence)
+
+
+def status(judgement: Judgement | None) -> str:
+    """A verdict in words, with the seeds so far while it is not one: ``to be tested (3 of 5 seeds)``."""
+    if judgement is None:
+        return "no rule yet"
+    if judgement.verdict != "to be tested":
+        return judgement.verdict
+    return "to be tested ({} of {} seeds)".format(*judgement.seeds)
+
+
+def as_json(judged: dict[str, Judgement | None]) -> list[dict[str, Any]]:
+    """The verdicts for programs: one object a claim."""
+    return [_as_json(name, judgement) for name, judgement in judged.items()]
+
+
+def _as_json(name: str, j: Judgement | None) -> dict[str, Any]:
+    if j is None:
+        return {"claim": name, "verdict": "no rule yet"}
+    return {
+        "claim": name,
+        "verdict": j.verdict,
+        "effect": _rounded(j.effect),
+        "low": _rounded(j.low),
+        "high": _rounded(j.high),
+        "p": j.p,
+        "p_holm": j.p_holm,
+        "seeds": {"so_far": j.seeds[0], "wanted": j.seeds[1]},
+        "smallest_detectable": _rounded(j.smallest_detectable),
+        "unit": j.unit,
+        "mixed": list(j.mixed),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
