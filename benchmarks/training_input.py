@@ -26,8 +26,6 @@ from vgg_lib.basics import machine
 from vgg_lib.data.augmentation import draw, training_batch
 from vgg_lib.data.imagenette import FOLDERS, find, imagenette
 from vgg_lib.data.photos import Photos
-from vgg_lib.data.pixel_cache import DecodedPhotos
-from vgg_lib.data.pyramid import cut_decoded
 from vgg_lib.data.rescaling import Scale, rescale
 
 LAPTOP = make_run("A", "laptop").preset
@@ -70,7 +68,7 @@ def ours(photos: Photos, scale: Scale) -> Iterator[Tensor]:
     prepared, random = photos.prepared(scale), torch.Generator().manual_seed(0)
     while True:
         for indices in torch.randperm(len(photos), generator=random).split(LAPTOP.batch_size):
-            some = prepared.batch(indices)
+            some = prepared.images.take(indices)
             yield preprocessing.in_place(training_batch(some, scale, LAPTOP.crop, random, None, DTYPE))
 
 
@@ -122,11 +120,10 @@ def difference(scale: Scale, every: int = 100) -> float:
     photos = photographs()
     few = photos.take(torch.arange(0, len(photos), every))
     prepared = few.prepared(scale).images
-    assert isinstance(prepared, DecodedPhotos)
-    pixels, worst = few.images[torch.arange(len(few))], 0.0
+    [pixels], worst = few.images.load(torch.arange(len(few))), 0.0
     for s in [scale] if isinstance(scale, int) else range(scale[0], scale[1] + 1):
         crops = draw(prepared, s, LAPTOP.crop, torch.Generator().manual_seed(s)).crops
-        direct = rescale(pixels, s).float()  # type: ignore[arg-type]
+        direct = rescale(pixels, s).float()
         direct = torch.stack(
             [
                 image[:, top : top + LAPTOP.crop, left : left + LAPTOP.crop]
@@ -134,7 +131,7 @@ def difference(scale: Scale, every: int = 100) -> float:
             ]
         )
         direct = torch.where(crops.flip[:, None, None, None], direct.flip(3), direct)
-        cut = cut_decoded(prepared, crops, scale, LAPTOP.crop, DTYPE)
+        cut = prepared.cut(crops, scale, LAPTOP.crop, DTYPE)
         worst = max(worst, float((cut - direct).abs().mean()))
     return worst
 

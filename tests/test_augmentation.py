@@ -11,6 +11,7 @@ from torchvision.transforms.v2.functional import resize
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.augmentation import ColourShift, draw, draw_crops, training_batch
+from vgg_lib.data.images import ImageTensor
 from vgg_lib.data.rescaling import Crops, cut, rescale, rescaled_size
 
 sides = st.integers(20, 90)
@@ -119,7 +120,7 @@ def test_draws_are_the_same_for_ever():
 @pytest.mark.parametrize("draws", [draw, training_batch])
 def test_a_batch_draws_as_much_for_ever(draws):
     random = generator()
-    draws(noise(6, 3, 40, 50), (36, 48), 32, random, ColourShift(torch.eye(3)))
+    draws(ImageTensor(noise(6, 3, 40, 50)), (36, 48), 32, random, ColourShift(torch.eye(3)))
     assert float(torch.rand(1, generator=random)) == 0.1534569263458252
 
 

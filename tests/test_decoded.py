@@ -12,20 +12,13 @@ from skimage.data import chelsea
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.augmentation import draw, training_batch
+from vgg_lib.data.decoded import decoded_once
 from vgg_lib.data.embedded import embedded, generate
 from vgg_lib.data.imagenette import imagenette
-from vgg_lib.data.photos import PhotoFiles, Photos, _reduced
-from vgg_lib.data.pixel_cache import decoded_once
-from vgg_lib.data.pyramid import (
-    CORRELATION,
-    OVERSAMPLING,
-    ROUNDING,
-    TAPS,
-    _from_level,
-    _whole,
-    cut_decoded,
-    level_sides,
-)
+from vgg_lib.data.images import ImageTensor
+from vgg_lib.data.photo_files import PhotoFiles
+from vgg_lib.data.photos import Photos
+from vgg_lib.data.pyramid import CORRELATION, OVERSAMPLING, ROUNDING, TAPS, _from_level, _whole, level_sides
 from vgg_lib.data.rescaling import Crops, cut, rescale, rescaled_size
 from vgg_lib.data.stand_in import write_stand_in
 from vgg_lib.evaluation.posteriors import posteriors
@@ -52,7 +45,9 @@ def wrapped(images):
 
 
 def pixels_of(photos):
-    return photos[torch.arange(len(photos))]
+    """All pixels of images of one size, ``(N, 3, H, W)``."""
+    [pixels] = photos.load(torch.arange(len(photos)))
+    return pixels
 
 
 @pytest.fixture(scope="module")
@@ -88,14 +83,14 @@ def test_what_is_decoded_once_is_read_back_whole(of_many_sizes):
     images, photos = of_many_sizes
     assert photos.size is None
     assert photos.sizes.tolist() == [[90, 120], [100, 80], [70, 70]]
-    assert all(torch.equal(one, other) for one, other in zip(images, pixels_of(photos), strict=True))
+    assert all(torch.equal(one, other) for one, other in zip(images, photos, strict=True))
 
 
 def test_images_of_one_size_come_as_one_tensor(squashed, pictures):
     chosen = torch.tensor([3, 0, 3])
-    assert torch.equal(squashed[chosen], pictures[chosen])
-    assert squashed[chosen].is_contiguous()
-    assert torch.equal(squashed[:2], pictures[:2])
+    [pixels] = squashed.load(chosen)
+    assert torch.equal(pixels, pictures[chosen])
+    assert pixels.is_contiguous()
     assert torch.equal(squashed[5], pictures[5])
 
 
@@ -186,7 +181,7 @@ def test_at_one_s_the_pixels_are_those_of_the_direct_path(squashed, pictures, si
 
 def test_photographs_of_many_sizes_at_one_s(of_many_sizes):
     images, photos = of_many_sizes
-    for image, cached in zip(images, pixels_of(wrapped(photos).rescaled(48).images), strict=True):
+    for image, cached in zip(images, photos.rescaled(48), strict=True):
         assert torch.equal(cached, rescale(image, 48))
 
 
@@ -199,8 +194,8 @@ def test_other_sizes_are_made_of_the_whole_set_and_kept(tmp_path, cache, squash)
     root = write_stand_in(tmp_path, per_class=4)
     photos = imagenette("train", root, squash=squash)
     part = photos.held_out().prepared(40).images
-    expected = [rescale(image, 40) for image in photos.held_out().images[torch.arange(len(part))]]
-    assert all(torch.equal(one, other) for one, other in zip(pixels_of(part), expected, strict=True))
+    expected = [rescale(image, 40) for image in photos.held_out().images]
+    assert all(torch.equal(one, other) for one, other in zip(part, expected, strict=True))
     [kept] = cache.glob("*-S40.pixels")
     written = kept.stat().st_mtime_ns
     assert len(photos.without_held_out().prepared(40)) == len(photos) - len(part)
@@ -226,7 +221,7 @@ def test_at_one_s_batches_are_to_the_bit_those_of_a_tensor(squashed):
     cached = wrapped(squashed).prepared(73)
     tensor = rescale(pixels_of(squashed), 73)
     indices = torch.tensor([4, 4, 9, 1, 28, 29, 0])
-    one = training_batch(cached.batch(indices), 73, CROP, generator())
+    one = training_batch(cached.images.take(indices), 73, CROP, generator())
     assert torch.equal(one, training_batch(tensor[indices], 73, CROP, generator()))
 
 
@@ -235,8 +230,8 @@ def test_crops_of_the_whole_set_are_those_of_a_tensor(squashed, seed):
     """Without levels the filter is the direct one: only rounding differs, at the edges as in the middle."""
     indices = torch.randint(0, len(squashed), (12,), generator=generator(seed))
     crops = draw(squashed.take(indices), RANGE, CROP, generator(seed)).crops
-    ours = cut_decoded(squashed.take(indices), crops, RANGE, CROP)
-    torch.testing.assert_close(ours, cut(squashed[indices], crops, CROP), rtol=0, atol=2e-3)
+    ours = squashed.take(indices).cut(crops, RANGE, CROP)
+    torch.testing.assert_close(ours, cut(pixels_of(squashed.take(indices)), crops, CROP), rtol=0, atol=2e-3)
 
 
 @pytest.mark.parametrize("crop", [7, 10, 20, 32])
@@ -245,7 +240,7 @@ def test_photographs_need_not_be_square_nor_crops_even(tmp_path, crop, size):
     images = torch.randint(0, 256, (40, 3, *size), dtype=torch.uint8, generator=generator())
     photos, scale = decoded(tmp_path, images), (32, 60)
     crops = draw(photos, scale, crop, generator()).crops
-    ours = cut_decoded(photos, crops, scale, crop)
+    ours = photos.cut(crops, scale, crop)
     torch.testing.assert_close(ours, cut(images, crops, crop), rtol=0, atol=2e-3)
 
 
@@ -256,7 +251,7 @@ def test_crops_in_the_corners_are_whole(with_levels, pictures, corner, flip):
     place = corner * (sides - CROP)
     crops = Crops(sides, place, place, torch.full((len(sides),), flip))
     photos = with_levels.take(torch.arange(len(sides)) % len(pictures))
-    ours = cut_decoded(photos, crops, RANGE, CROP)
+    ours = photos.cut(crops, RANGE, CROP)
     for i, side in enumerate(sides.tolist()):
         expected = from_level(photos, i, side)[:, int(place[i]) :, int(place[i]) :][:, :CROP, :CROP]
         torch.testing.assert_close(ours[i], expected.flip(2) if flip else expected, rtol=0, atol=2e-3)
@@ -304,7 +299,7 @@ def test_levels_are_near_the_direct_path_at_every_s(with_levels, pictures, dtype
     for side in range(RANGE[0], RANGE[1] + 1):
         photos = with_levels.take(torch.arange(8))
         crops = draw(photos, side, CROP, generator(side)).crops
-        ours = cut_decoded(photos, crops, RANGE, CROP, dtype)
+        ours = photos.cut(crops, RANGE, CROP, dtype)
         direct = torch.stack([rescaled_then_cropped(pictures[i], crops, i, CROP) for i in range(8)])
         assert float((ours - direct).abs().mean()) < bound, side
 
@@ -316,7 +311,7 @@ def test_levels_of_a_photograph_are_near_the_direct_path_at_every_s(tmp_path, sc
     photos = wrapped(decoded(tmp_path, cat)).prepared(scale).images.take(torch.zeros(16, dtype=torch.long))
     for side in range(scale[0], scale[1] + 1):
         crops = draw(photos, side, CROP, generator(side)).crops
-        ours = cut_decoded(photos, crops, scale, CROP)
+        ours = photos.cut(crops, scale, CROP)
         direct = torch.stack([rescaled_then_cropped(cat[0], crops, i, CROP) for i in range(16)])
         assert float((ours - direct).abs().mean()) < 0.8, side
 
@@ -333,7 +328,7 @@ def test_bfloat16_is_near_float32(with_levels):
 def test_photographs_of_many_sizes_make_the_batches_of_a_list(of_many_sizes, scale):
     images, photos = of_many_sizes
     prepared, indices = wrapped(photos).prepared(scale), torch.tensor([2, 0, 1, 0])
-    ours = training_batch(prepared.batch(indices), scale, 32, generator())
+    ours = training_batch(prepared.images.take(indices), scale, 32, generator())
     theirs = training_batch([images[i] for i in indices], scale, 32, generator())
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1 if scale == 48 else 2e-3)  # kept at S, they are rounded
 
@@ -359,7 +354,7 @@ def test_every_level_serves_some_s_and_has_pixels_enough_for_it(native, smallest
 
 def test_a_level_has_the_size_that_rescaling_gives(tmp_path):
     images = torch.randint(0, 256, (3, 3, 60, 90), dtype=torch.uint8, generator=generator())
-    assert _reduced(decoded(tmp_path, images), 40).size == rescaled_size(60, 90, 40)
+    assert decoded(tmp_path, images).rescaled(40).size == rescaled_size(60, 90, 40)
 
 
 # Testing, and memory
@@ -379,7 +374,7 @@ def test_posteriors_of_many_sizes_are_those_of_the_list(of_many_sizes):
 
 
 def test_statistics_are_to_the_bit_those_of_a_tensor(squashed):
-    ours, theirs = (wrapped(form).statistics(20) for form in (squashed, pixels_of(squashed)))
+    ours, theirs = (wrapped(form).statistics(20) for form in (squashed, ImageTensor(pixels_of(squashed))))
     assert torch.equal(ours.mean, theirs.mean)
     assert torch.equal(ours.covariance, theirs.covariance)
 
@@ -387,7 +382,7 @@ def test_statistics_are_to_the_bit_those_of_a_tensor(squashed):
 GOES_OVER_THE_SET = """
 import sys, torch
 from pathlib import Path
-from vgg_lib.data.pixel_cache import decoded_once
+from vgg_lib.data.decoded import decoded_once
 from vgg_lib.data.photos import Photos
 
 torch.set_num_threads(1)
@@ -401,7 +396,7 @@ def anonymous():
     return int(line.split()[1])
 
 before = anonymous()
-seen = sum(int(photos.batch(part).take(torch.arange(len(part)))[:].sum()) for part in torch.arange(count).split(20))
+seen = sum(int(photos.images.load(part)[0].sum()) for part in torch.arange(count).split(20))
 photos.statistics()
 photos.prepared(100)
 print(anonymous() - before)
@@ -427,4 +422,4 @@ def test_draws_need_no_pixels(squashed):
 
 
 def test_the_embedded_pictures_stay_a_tensor():
-    assert embedded("val").prepared((36, 72)) is embedded("val")
+    assert embedded("val").prepared((36, 72)).images is embedded("val").images

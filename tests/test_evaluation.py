@@ -10,7 +10,7 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.data.photos import PhotoFiles
+from vgg_lib.data.photo_files import PhotoFiles
 from vgg_lib.data.rescaling import rescale
 from vgg_lib.evaluation import posteriors as evaluation
 from vgg_lib.evaluation.posteriors import posteriors, score_map, top_errors

@@ -6,8 +6,11 @@ import torch
 from PIL import Image
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.data.decoding import decode
 from vgg_lib.data.embedded import embedded
-from vgg_lib.data.photos import PhotoFiles, Photos, decode, in_held_out_tenth
+from vgg_lib.data.images import ImageTensor
+from vgg_lib.data.photo_files import PhotoFiles
+from vgg_lib.data.photos import Photos, in_held_out_tenth
 from vgg_lib.networks.preprocessing import Preprocessing
 
 
@@ -15,7 +18,7 @@ def photos(count=30, height=40, width=50):
     images = torch.randint(0, 256, (count, 3, height, width), generator=torch.Generator().manual_seed(0))
     images = (images * torch.tensor([1.0, 0.5, 0.2]).view(3, 1, 1)).to(torch.uint8)
     names = tuple(f"n01440764_{i}.JPEG" for i in range(count))
-    return Photos(images, torch.arange(count) % 10, names, tuple("abcdefghij"), "0" * 16)
+    return Photos(ImageTensor(images), torch.arange(count) % 10, names, tuple("abcdefghij"), "0" * 16)
 
 
 def test_the_held_out_tenth_is_about_a_tenth():
@@ -43,7 +46,7 @@ def test_whether_a_photograph_is_held_out_depends_on_its_name_alone():
 def test_a_part_keeps_images_labels_names_and_boxes_together():
     whole, keep = embedded("val"), torch.tensor([5, 0, 17])
     part = whole.take(keep)
-    assert torch.equal(part.images, whole.images[keep])
+    assert torch.equal(part.images.pixels, whole.images.pixels[keep])
     assert torch.equal(part.boxes, whole.boxes[keep])
     assert part.labels.tolist() == [5, 0, 7]
     assert part.names == tuple(whole.names[i] for i in (5, 0, 17))
@@ -52,34 +55,34 @@ def test_a_part_keeps_images_labels_names_and_boxes_together():
 
 def test_statistics_are_numpys_over_all_pixels():
     whole = photos()
-    pixels = whole.images.permute(1, 0, 2, 3).reshape(3, -1).numpy()
+    pixels = whole.images.pixels.permute(1, 0, 2, 3).reshape(3, -1).numpy()
     np.testing.assert_allclose(whole.statistics().mean, pixels.mean(1), rtol=1e-5)
     np.testing.assert_allclose(whole.statistics().covariance, np.cov(pixels), rtol=1e-3, atol=0.05)
 
 
 def test_statistics_of_many_photographs_are_taken_over_a_spread_of_them():
     bright_at_the_end = photos()
-    bright_at_the_end.images[15:] = 255
+    bright_at_the_end.images.pixels[15:] = 255
     sampled = bright_at_the_end.statistics(most=10)
     torch.testing.assert_close(sampled.mean, bright_at_the_end.statistics().mean, rtol=0.05, atol=0)
 
 
 @pytest.mark.parametrize("scale", ["paper", "unit"])
 def test_preprocessing_subtracts_the_mean_colour(scale):
-    x = photos().statistics().preprocessing(scale)(photos().images)
+    x = photos().statistics().preprocessing(scale)(photos().images.pixels)
     torch.testing.assert_close(x.mean((0, 2, 3)), torch.zeros(3), rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize(("scale", "deviation"), [("paper", photos().statistics().deviation), ("unit", 1.0)])
 def test_the_papers_inputs_keep_their_deviation_and_unit_inputs_have_1(scale, deviation):
-    x = photos().statistics().preprocessing(scale)(photos().images)
+    x = photos().statistics().preprocessing(scale)(photos().images.pixels)
     assert float(x.var((0, 2, 3)).mean().sqrt()) == pytest.approx(deviation, rel=1e-3)
 
 
 @pytest.mark.parametrize("order", ["RGB", "BGR"])
 def test_preprocessing_leaves_what_it_is_given_unless_told_that_nobody_needs_it(order):
     preprocessing = Preprocessing((1.0, 2.0, 3.0), (4.0, 5.0, 6.0), order)
-    images = photos().images.float()
+    images = photos().images.pixels.float()
     before = images.clone()
     x = preprocessing(images)
     assert torch.equal(images, before)
@@ -88,7 +91,7 @@ def test_preprocessing_leaves_what_it_is_given_unless_told_that_nobody_needs_it(
 
 
 def test_rescaled_photographs_have_the_smallest_side_asked_for():
-    assert photos().rescaled(20).images.shape == (30, 3, 20, 25)
+    assert photos().rescaled(20).images.pixels.shape == (30, 3, 20, 25)
 
 
 @pytest.fixture
@@ -100,7 +103,7 @@ def files(tmp_path):
 
 
 def test_files_are_decoded_when_asked_for_in_the_order_asked_for(files):
-    assert [tuple(image.shape) for image in files[torch.tensor([2, 0])]] == [(3, 5, 12), (3, 5, 10)]
+    assert [tuple(batch.shape) for batch in files.load(torch.tensor([2, 0]))] == [(1, 3, 5, 12), (1, 3, 5, 10)]
 
 
 def test_a_part_of_files_reads_none_of_them(files):
@@ -117,7 +120,7 @@ def test_a_part_of_files_is_decoded_with_the_whole_and_taken_from_it(files, tmp_
     whole = PhotoFiles(files.paths, tmp_path / "pixels")
     part = whole.take(torch.tensor([2, 1])).take(torch.tensor([1, 0])).decoded()
     assert len(part.file) == 3
-    for i, image in zip((1, 2), part[:], strict=True):
+    for i, image in zip((1, 2), part, strict=True):
         assert torch.equal(image, decode(files.paths[i]))
 
 

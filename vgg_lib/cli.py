@@ -19,7 +19,7 @@ from vgg_lib.basics.processes import leads
 from vgg_lib.book.scoreboard import effect, scoreboard
 from vgg_lib.book.tables import of_study
 from vgg_lib.data import imagenette
-from vgg_lib.data.photos import decode
+from vgg_lib.data.decoding import decode
 from vgg_lib.evaluation.posteriors import posteriors
 from vgg_lib.evaluation.protocols import Protocol
 from vgg_lib.evidence.claims import CLAIMS, claim

@@ -20,7 +20,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.stats import t
-from torch import Tensor
 
 from vgg_lib.book.figures import COLOURS, Field, costs_by_layer, fields_on_photo, use_style
 from vgg_lib.book.figures.effects import seeds
@@ -168,9 +167,7 @@ def _lines(value: Any, longest: int = 900) -> str:
 
 def photo() -> NDArray[np.uint8]:
     """The picture under the receptive fields, ``(H, W, 3)``."""
-    images = embedded("val").images
-    assert isinstance(images, Tensor)  # and not files
-    pixels: NDArray[np.uint8] = images[PHOTO].permute(1, 2, 0).numpy()
+    pixels: NDArray[np.uint8] = embedded("val").images[PHOTO].permute(1, 2, 0).numpy()
     return pixels
 
 

@@ -109,7 +109,7 @@ def _rehearse(run: Run, every_way: bool) -> None:
         root = write_stand_in(Path(folder))
         rehearsed = train(run, root=root, max_steps=2, progress=False)
         assert len(rehearsed.steps) == 2 and all(map(math.isfinite, rehearsed.steps)), rehearsed.steps
-        two = photos_to_test(run, root).images[torch.arange(2)]
+        two = photos_to_test(run, root).images.take(torch.arange(2))
         ways = protocols_for(run.scale, run.preset.crop).values() if every_way else [run.protocol]
         for way in ways:
             torch.testing.assert_close(posteriors(rehearsed.net, two, way).sum(1), torch.ones(2))

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.data.pixel_cache import DecodedPhotos
-from vgg_lib.data.pyramid import cut_decoded
-from vgg_lib.data.rescaling import Crops, cut, rescaled_sizes
+from vgg_lib.data.images import Images, as_images
+from vgg_lib.data.rescaling import Crops, rescaled_sizes
 
 #: The deviation of the random weights on the principal components (Krizhevsky et al., 2012, §4.1).
 COLOUR_DEVIATION = 0.1
@@ -72,7 +71,7 @@ class Draws:
 
 
 def draw(
-    images: Tensor | DecodedPhotos | Sequence[Tensor],
+    images: Images,
     scale: int | tuple[int, int],
     crop: int,
     generator: torch.Generator,
@@ -82,18 +81,12 @@ def draw(
 
     Raises :class:`InputError` when S can fall below the crop.
     """
-    if isinstance(images, DecodedPhotos):
-        sizes = images.sizes
-    elif isinstance(images, Tensor):
-        sizes = torch.tensor(images.shape[-2:]).expand(len(images), 2)
-    else:
-        sizes = torch.tensor([image.shape[-2:] for image in images])
-    crops = draw_crops(sizes, scale, crop, generator)
+    crops = draw_crops(images.sizes, scale, crop, generator)
     return Draws(crops, colour.draw(len(images), generator) if colour is not None else None)
 
 
 def training_batch(
-    images: Tensor | DecodedPhotos | Sequence[Tensor],
+    images: Images | Tensor | Sequence[Tensor],
     scale: int | tuple[int, int],
     crop: int,
     generator: torch.Generator,
@@ -109,21 +102,17 @@ def training_batch(
 
     Raises :class:`InputError` when S can fall below the crop.
     """
+    images = as_images(images)
     return as_drawn(images, draw(images, scale, crop, generator, colour), scale, crop, dtype)
 
 
 def as_drawn(
-    images: Tensor | DecodedPhotos | Sequence[Tensor],
+    images: Images,
     drawn: Draws,
     scale: int | tuple[int, int],
     crop: int,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """:func:`training_batch` of what was drawn before, for these images and at this ``scale``: draws nothing."""
-    if isinstance(images, DecodedPhotos):
-        batch = cut_decoded(images, drawn.crops, scale, crop, dtype)
-    elif isinstance(images, Tensor):
-        batch = cut(images, drawn.crops, crop)
-    else:
-        batch = torch.cat([cut(image[None], drawn.crops.one(i), crop) for i, image in enumerate(images)])
+    batch = images.cut(drawn.crops, scale, crop, dtype)
     return batch if drawn.shifts is None else batch.add_(drawn.shifts.to(batch.device))

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from vgg_lib.basics.errors import InputError, check_choice
+from vgg_lib.data.images import ImageTensor
 from vgg_lib.data.photos import Photos
 
 #: Side of a picture in pixels.
@@ -226,7 +227,7 @@ def embedded(split: str = "train") -> Photos:
     images, labels, boxes = generate(COUNTS[split], SEEDS[split])
     classes = tuple(THINGS)
     return Photos(
-        images=images,
+        images=ImageTensor(images),
         labels=labels,
         names=tuple(f"{split}/{classes[int(label)]}/{i:05d}" for i, label in enumerate(labels)),
         classes=classes,

@@ -20,8 +20,11 @@ from platformdirs import user_cache_path
 from torchvision.datasets import Imagenette
 
 from vgg_lib.basics.errors import InputError, check_choice
-from vgg_lib.data.photos import PhotoFiles, Photos, decode
-from vgg_lib.data.pixel_cache import DecodedPhotos, decoded_once
+from vgg_lib.data.decoded import decoded_once
+from vgg_lib.data.decoding import decode
+from vgg_lib.data.images import Images
+from vgg_lib.data.photo_files import PhotoFiles
+from vgg_lib.data.photos import Photos
 
 #: What each archive unpacks to, by the name torchvision gives its size.
 FOLDERS = {"full": "imagenette2", "320px": "imagenette2-320", "160px": "imagenette2-160"}
@@ -117,7 +120,7 @@ def imagenette(
     paths = [Path(path) for path, _ in data._samples]
     fingerprint = _fingerprint(paths)
     stem = cache_folder() / f"imagenette-{split}-{fingerprint}"
-    images: PhotoFiles | DecodedPhotos = PhotoFiles(paths, stem)
+    images: Images = PhotoFiles(paths, stem)
     if squash is not None:
         stem = stem.with_name(f"{stem.name}-{squash}")
         images = decoded_once(stem, len(paths), lambda: _squashed(paths, squash))

@@ -8,7 +8,6 @@ this name is as wrong as a damaged one. It is written last of all, into a file t
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -82,68 +81,20 @@ class PixelFile:
         return torch.index_select(view, 0, begin, out=out)
 
 
-@dataclass(frozen=True)
-class DecodedPhotos:
-    """Photographs that were decoded once, and which of them are meant: a part of a set copies nothing.
-
-    ``stem`` is the file of the whole set without its ending: the set at another size is kept beside it. ``index`` is
-    int64 ``(n,)``. ``levels`` are the whole set reduced, for the training scales that need fewer pixels.
-    """
-
-    stem: Path
-    file: PixelFile
-    index: Tensor
-    levels: tuple[PixelFile, ...] = ()
-
-    @property
-    def size(self) -> tuple[int, int] | None:
-        """Height and width where the set is of one size, else ``None``."""
-        return self.file.size
-
-    @property
-    def sizes(self) -> Tensor:
-        """Heights and widths, int64 ``(n, 2)``."""
-        return self.file.sizes[self.index]
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __getitem__(self, key: Tensor | slice | int) -> Tensor | list[Tensor]:
-        """Photographs as a tensor of all images would give them: uint8 ``(n, 3, H, W)``, a list if sizes differ.
-
-        One number gives one photograph, ``(3, H, W)``, as a view.
-        """
-        chosen = self.index[key]
-        if chosen.ndim == 0:
-            return self.file.one(int(chosen))
-        if self.size is not None:
-            return self.file.all().index_select(0, chosen)
-        return [self.file.one(i) for i in chosen.tolist()]
-
-    def take(self, keep: Tensor) -> DecodedPhotos:
-        """The photographs with these indices ``(n,)``, none of them copied."""
-        return dataclasses.replace(self, index=self.index[keep])
-
-    def beside(self, what: str) -> Path:
-        """The stem under which another form of the whole set is kept."""
-        return self.stem.with_name(f"{self.stem.name}-{what}")
-
-
-def decoded_once(stem: Path, count: int, images: Callable[[], Iterable[Tensor]]) -> DecodedPhotos:
-    """The ``count`` photographs that are kept under ``stem``, all of them.
+def pixel_file(path: Path, count: int, images: Callable[[], Iterable[Tensor]]) -> PixelFile:
+    """The file at ``path``, which holds the pixels of ``count`` photographs, mapped.
 
     Where there is no such file, or one that is damaged or of something else, it is made from ``images()``: uint8
     ``(3, H, W)`` each, or batches ``(n, 3, H, W)``. Raises what ``images`` raises, and
     :class:`InputError` when the file cannot be written; in both cases no file is left behind.
     """
-    path = stem.with_name(f"{stem.name}.pixels")
     file = _opened(path)
     if file is None or len(file) != count:
         _write(path, count, images())
         file = _opened(path)
         if file is None:
             raise InputError(f"{path} does not read back as it was written: choose another folder for VGG_LIB_CACHE")
-    return DecodedPhotos(stem, file, torch.arange(count))
+    return file
 
 
 def _write(path: Path, count: int, images: Iterable[Tensor]) -> None:

@@ -8,6 +8,7 @@ is computed once.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vgg_lib.data.pixel_cache import DecodedPhotos
-from vgg_lib.data.rescaling import Crops, cut, resampling_matrix, rescaled_size
+from vgg_lib.data.pixel_cache import PixelFile
+from vgg_lib.data.rescaling import Crops, Scale, cut, resampling_matrix, rescaled_size
 
 #: Pixels that a level must have for each pixel of a training image, and how much smaller the next level is. A lower
 #: demand makes crops that differ more; finer levels make smaller windows, but more of them, and a larger cache.
@@ -41,31 +42,7 @@ def level_sides(smallest_side: int, scale: tuple[int, int]) -> list[int]:
     return [side for side in sides if max(round(smallest), TAPS) < side < smallest_side]
 
 
-def cut_decoded(
-    photos: DecodedPhotos,
-    crops: Crops,
-    scale: int | tuple[int, int],
-    crop: int,
-    dtype: torch.dtype = torch.float32,
-) -> Tensor:
-    """:func:`cut` of photographs decoded once, of one size or of many: float32 ``(N, 3, crop, crop)``, 0..255.
-
-    ``crops`` were drawn for ``scale``. Photographs at their scale already come to the same bits. Others differ by
-    rounding and, where a level serves them, by less than 2 of 255 on average.
-    """
-    if photos.size is None:
-        parts = [_cut_one(photos.file.one(i), crops.one(n), crop, dtype) for n, i in enumerate(photos.index.tolist())]
-        return torch.cat(parts)
-    if bool((crops.side == min(photos.size)).all()):
-        order = crops.flip.long().argsort(stable=True)  # those to flip behind the others
-        windows = photos.file.windows(photos.index[order], crops.top[order], crops.left[order], (crop, crop))
-        plain = len(order) - int(crops.flip.sum())
-        windows[plain:] = windows[plain:].flip(3)
-        return windows.index_select(0, order.argsort()).float()
-    return _cut_from_levels(photos, crops, (scale, scale) if isinstance(scale, int) else scale, crop, dtype)
-
-
-def _cut_one(image: Tensor, crops: Crops, crop: int, dtype: torch.dtype) -> Tensor:
+def cut_window(image: Tensor, crops: Crops, crop: int, dtype: torch.dtype) -> Tensor:
     """:func:`cut` of one image ``(3, H, W)`` from no more of it than the crop needs: ``(1, 3, crop, crop)``."""
     height, width = image.shape[-2:]
     if int(crops.side) == min(height, width):
@@ -170,20 +147,23 @@ def _covariances(original: int, level: int) -> tuple[Tensor, Tensor]:
     return seen, reduction @ seen + ROUNDING * torch.eye(level, dtype=torch.float64)
 
 
-def _cut_from_levels(
-    photos: DecodedPhotos, crops: Crops, scale: tuple[int, int], crop: int, dtype: torch.dtype
+def cut_from_levels(
+    files: Sequence[PixelFile], photos: Tensor, crops: Crops, scale: Scale, crop: int, dtype: torch.dtype
 ) -> Tensor:
-    """:func:`cut_decoded` for photographs of one size, each at an S of its own.
+    """:func:`~vgg_lib.data.rescaling.cut` of photographs of one size, each at an S of its own.
 
-    There is so little arithmetic that each call is felt: windows of one size are taken from all levels, and from there
-    on the whole batch is resampled at once.
+    ``files`` hold the whole set, the first at its own size and the others reduced; ``photos`` are the numbers
+    ``(n,)`` of those to cut. There is so little arithmetic that each call is felt: windows of one size are taken from
+    all levels, and from there on the whole batch is resampled at once.
     """
-    assert photos.size is not None
-    files = sorted((photos.file, *photos.levels), key=lambda file: file.pixels.numel())
+    size = files[0].size
+    assert size is not None
+    scale = (scale, scale) if isinstance(scale, int) else scale
+    files = sorted(files, key=lambda file: file.pixels.numel())
     level_of, heights, widths = _served(tuple(file.size or (0, 0) for file in files), scale)
-    smallest = min(photos.size)
-    rows = _axis(heights, photos.size[0], smallest, scale, crop, dtype)
-    columns = _axis(widths, photos.size[1], smallest, scale, crop, dtype)
+    smallest = min(size)
+    rows = _axis(heights, size[0], smallest, scale, crop, dtype)
+    columns = _axis(widths, size[1], smallest, scale, crop, dtype)
 
     s, count = crops.side - scale[0], len(crops.side)
     row, column = rows.start.index_select(0, s) + crops.top, columns.start.index_select(0, s) + crops.left
@@ -191,7 +171,7 @@ def _cut_from_levels(
     level, order = level_of.index_select(0, s).sort()
     windows = torch.empty(count, rows.window, 3, columns.window, dtype=torch.uint8)
     ends = level.bincount(minlength=len(files)).cumsum(0).tolist()
-    chosen = torch.stack((photos.index, top, left)).index_select(1, order)
+    chosen = torch.stack((photos, top, left)).index_select(1, order)
     for file, begin, end in zip(files, [0, *ends], ends, strict=False):
         if begin < end:
             assert file.size is not None

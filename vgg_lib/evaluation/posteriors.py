@@ -13,8 +13,7 @@ from torch.nn import functional
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.progress import bar
-from vgg_lib.data.photos import PhotoFiles
-from vgg_lib.data.pixel_cache import DecodedPhotos
+from vgg_lib.data.images import Images, as_images
 from vgg_lib.data.rescaling import rescale, rescaled_size
 from vgg_lib.evaluation.protocols import Protocol, crop_places
 from vgg_lib.networks.model import VGG
@@ -64,7 +63,7 @@ def _one_way(net: VGG, images: Tensor, protocol: Protocol) -> Tensor:
 @torch.inference_mode()
 def posteriors(
     nets: VGG | Sequence[VGG],
-    images: Tensor | PhotoFiles | DecodedPhotos | Sequence[Tensor],
+    images: Images | Tensor | Sequence[Tensor],
     protocol: Protocol,
     *,
     progress: bool = False,
@@ -88,37 +87,26 @@ def posteriors(
                 f"test scale {min(protocol.scales)} is below the crop of {net.image_size} pixels that network "
                 f"{net.name} takes: choose Q of {net.image_size} or more"
             )
+    images = as_images(images)
     training = [net.training for net in fused]
     for net in fused:
         net.eval()
     try:
         largest = max(protocol.scales)
         area = largest**2
-        size = images.shape[-2:] if isinstance(images, Tensor) else getattr(images, "size", None)
-        if size is not None:  # images of many sizes go one by one
-            height, width = rescaled_size(size[0], size[1], largest)
+        if images.size is not None:  # images of many sizes go one by one
+            height, width = rescaled_size(*images.size, largest)
             area = height * width
         at_once = max(1, PIXELS_AT_ONCE // area)
         out: list[Tensor] = []
         with bar(len(images), "testing", "photo", shown=progress, leave=False) as tested:
-            for part in range(0, len(images), at_once):
-                batch = _part(images, part, at_once)
-                groups = [batch] if isinstance(batch, Tensor) else [image[None] for image in batch]
-                out += [_under(fused, group, protocol) for group in groups]
-                tested.update(len(batch))
+            for part in torch.arange(len(images)).split(at_once):
+                out += [_under(fused, batch, protocol) for batch in images.load(part)]
+                tested.update(len(part))
         return torch.cat(out) if out else torch.zeros(0, fused[0].num_classes)
     finally:
         for net, was in zip(fused, training, strict=True):
             net.train(was)
-
-
-def _part(
-    images: Tensor | PhotoFiles | DecodedPhotos | Sequence[Tensor], start: int, count: int
-) -> Tensor | list[Tensor]:
-    if isinstance(images, PhotoFiles | DecodedPhotos):
-        return images[torch.arange(start, min(start + count, len(images)))]
-    part = images[start : start + count]
-    return part if isinstance(part, Tensor) else list(part)
 
 
 def _under(nets: Sequence[VGG], images: Tensor, protocol: Protocol) -> Tensor:

@@ -223,7 +223,7 @@ class _Training:
             net,
             photos,
             photos_to_test(run, root) if preset.schedule == "plateau" else None,
-            statistics.colour_shift() if preset.colour_shift else None,
+            ColourShift.from_covariance(statistics.covariance) if preset.colour_shift else None,
             optimiser,
             _Schedule(optimiser, preset, total),
             together,
@@ -298,10 +298,10 @@ class _Training:
         self.net.train()
         resampled_in = machine.autocast_dtype(torch.device("cpu"), preset.precision)  # the processor makes the crops
         for place, indices in enumerate(order.view(-1, self.batch_size), start=-self.place):
-            drawn = draw(photos.batch(indices), scale, preset.crop, random, self.colour).part(self.mine)
+            drawn = draw(photos.images.take(indices), scale, preset.crop, random, self.colour).part(self.mine)
             if place >= 0:
                 mine = indices[self.mine]
-                yield as_drawn(photos.batch(mine), drawn, scale, preset.crop, resampled_in), photos.labels[mine]
+                yield as_drawn(photos.images.take(mine), drawn, scale, preset.crop, resampled_in), photos.labels[mine]
 
     def step(self, batch: Tensor, labels: Tensor) -> float:
         """One step of gradient descent on crops ``(N, 3, crop, crop)``, 0..255; returns the loss before it.

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -35,7 +34,7 @@ def photo_page(photos: Photos, scores: Tensor | None = None, *, columns: int = 8
         ax.axis("off")
     for i, ax in zip(range(len(photos)), axes.flat, strict=False):
         ax.axis("on")
-        _show(ax, photos.images[torch.tensor([i])][0])
+        _show(ax, photos.images[i])
         truth = photos.classes[int(photos.labels[i])]
         if scores is None:
             ax.set_title(truth, fontsize=9, loc="center")
