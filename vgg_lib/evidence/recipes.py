@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from vgg_lib.data.rescaling import Scale
@@ -31,8 +32,7 @@ class Recipe:
 
     def run(self, seed: int) -> Run:
         """The run of that seed."""
-        source = self.start_from.run(seed).key if self.start_from else None
-        return dataclasses.replace(self.any_seed, seed=seed, warm_start=source)
+        return _run(self, seed)
 
     def __str__(self) -> str:
         """Such as ``D normalised, S = [73;146]``."""
@@ -45,6 +45,12 @@ class Recipe:
         if run.preset.epochs != usual["epochs"]:
             told.append(f"{run.preset.epochs} epochs")
         return ", ".join(told) + (f", from {self.start_from.any_seed.network}" if self.start_from else "")
+
+
+@cache  # its key is asked for again and again, and is a hash
+def _run(recipe: Recipe, seed: int) -> Run:
+    source = recipe.start_from.run(seed).key if recipe.start_from else None
+    return dataclasses.replace(recipe.any_seed, seed=seed, warm_start=source)
 
 
 def recipe(network: str, way: str, *, start_from: Recipe | None = None, **choices: Any) -> Recipe:

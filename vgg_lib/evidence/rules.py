@@ -93,6 +93,11 @@ class Judgement:
     smallest_detectable: float | None = None
     mixed: tuple[str, ...] = ()
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all seeds that the rule wants are there."""
+        return self.seeds[0] == self.seeds[1]
+
     def at(self, p_holm: float) -> Judgement:
         """The same with its p corrected for all claims: too large a one decides nothing."""
         decided = p_holm < LEVEL or self.p is None or self.verdict == "to be tested"
@@ -101,12 +106,12 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Superiority:
-    """The challenger errs less than the baseline.
+    """The challenger errs less than the baseline, or than each of several baselines.
 
-    The contrast is the error of ``baseline`` less that of ``challenger``, paired by seed. Where the baseline is
-    several arms it is, seed by seed, the one with the least error, which can only hurt the claim. ``pool`` are other
-    arms of the same way of training, whose residuals help to estimate the error of the difference.
-    *Reproduced* where it is significantly above 0, *contradicted* where it is significantly below.
+    A contrast is the error of a baseline less that of ``challenger``, paired by seed. ``pool`` are other arms of the
+    same way of training, whose residuals help to estimate the error of a difference. *Reproduced* where the contrast
+    with each baseline is significantly above 0 (an intersection-union test); *contradicted* where that with one of
+    them is significantly below 0 (Bonferroni over the baselines). The effect is the smallest of the contrasts.
     """
 
     baseline: tuple[Arm, ...]
@@ -120,19 +125,22 @@ class Superiority:
 
     def __str__(self) -> str:
         """The rule as a sentence."""
+        each = "each of " if len(self.baseline) > 1 else ""
         of = " | ".join(map(str, self.baseline))
-        least = f"the least of ({of})" if len(self.baseline) > 1 else f"({of})"
-        return f"Superiority over {self.seeds} seeds: the error of {least} less that of ({self.challenger}) is above 0."
+        less = f"the error of {each}({of}) less that of ({self.challenger})"
+        return f"Superiority over {self.seeds} seeds: {less} is above 0."
 
     def judge(self, known: Known) -> Judgement:
         """The verdict before the correction for the other claims."""
-        found = _estimate(self, known, self.baseline, self.challenger)
-        if isinstance(found, Judgement):
-            return found
-        estimate, judgement = found
-        seen = smallest_detectable(estimate.standard_error, estimate.df, level=LEVEL, power=POWER)
-        verdict: Verdict = "reproduced" if estimate.effect > 0 else "contradicted"
-        return replace(judgement, verdict=verdict, p=estimate.p, smallest_detectable=seen)
+        judgement, estimates = _estimates(self, known, self.baseline, self.challenger)
+        if not judgement.is_whole:
+            return judgement
+        least = min(estimates, key=lambda estimate: estimate.effect)
+        above = max(_one_sided(estimate) for estimate in estimates)
+        below = min(1.0, len(estimates) * min(1 - _one_sided(estimate) for estimate in estimates))
+        seen = smallest_detectable(least.standard_error, least.df, level=LEVEL, power=POWER)
+        verdict: Verdict = "reproduced" if above < below else "contradicted"
+        return replace(judgement, verdict=verdict, p=min(1.0, 2 * min(above, below)), smallest_detectable=seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +170,10 @@ class Equivalence:
 
     def judge(self, known: Known) -> Judgement:
         """The verdict before the correction for the other claims."""
-        found = _estimate(self, known, (self.one,), self.other)
-        if isinstance(found, Judgement):
-            return found
-        estimate, judgement = found
+        judgement, estimates = _estimates(self, known, (self.one,), self.other)
+        if not judgement.is_whole:
+            return judgement
+        (estimate,) = estimates
         within = equivalence(estimate, self.margin)
         seen = smallest_margin(estimate.standard_error, estimate.df, level=LEVEL / 2, power=POWER)
         verdict: Verdict = "reproduced" if within <= 0.5 else "contradicted"
@@ -260,31 +268,27 @@ class Exact:
 Rule = Superiority | Equivalence | EveryRun | Exact
 
 
-def _estimate(
-    rule: Superiority | Equivalence, known: Known, baseline: Sequence[Arm], challenger: Arm
-) -> tuple[Estimate, Judgement] | Judgement:
-    """The contrast of a rule, with all of its judgement but the verdict; a judgement alone while seeds are missing."""
-    seeds = range(rule.seeds)
-    errors = pd.DataFrame(
-        {
-            "baseline": [_least(baseline, known, seed) for seed in seeds],
-            "challenger": [challenger.error(known, seed) for seed in seeds],
-            **{str(other): [other.error(known, seed) for seed in seeds] for other in rule.pool},
-        }
-    )
-    whole = int(errors[["baseline", "challenger"]].notna().all(axis=1).sum())
+def _estimates(
+    rule: Superiority | Equivalence, known: Known, baselines: Sequence[Arm], challenger: Arm
+) -> tuple[Judgement, list[Estimate]]:
+    """The contrast with each baseline, and the judgement without its verdict; no contrast under two whole seeds."""
+    errors = {str(arm): [arm.error(known, seed) for seed in range(rule.seeds)] for arm in (*rule.arms(), *rule.pool)}
+    table = pd.DataFrame(errors)
+    whole = int(table[list(map(str, rule.arms()))].notna().all(axis=1).sum())
     judgement = Judgement("to be tested", (whole, rule.seeds), mixed=mixed(rule.arms(), known, rule.seeds))
     if whole < 2:
-        return judgement
-    estimate = paired_contrast(errors, "baseline", "challenger")
-    judgement = replace(judgement, effect=estimate.effect, low=estimate.low, high=estimate.high)
-    return (estimate, judgement) if whole == rule.seeds else judgement
+        return judgement, []
+    pool = list(map(str, rule.pool))
+    estimates = [
+        paired_contrast(table[[str(arm), str(challenger), *pool]], str(arm), str(challenger)) for arm in baselines
+    ]
+    least = min(estimates, key=lambda estimate: estimate.effect)
+    return replace(judgement, effect=least.effect, low=least.low, high=least.high), estimates
 
 
-def _least(arms: Sequence[Arm], known: Known, seed: int) -> float:
-    """The least error of several arms; nan while one is missing."""
-    errors = [arm.error(known, seed) for arm in arms]
-    return math.nan if any(map(math.isnan, errors)) else min(errors)
+def _one_sided(estimate: Estimate) -> float:
+    """The p of "the true difference is 0 or less"."""
+    return estimate.p / 2 if estimate.effect > 0 else 1 - estimate.p / 2
 
 
 def mixed(arms: Iterable[Arm], known: Known, seeds: int) -> tuple[str, ...]:

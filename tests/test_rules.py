@@ -1,0 +1,272 @@
+"""Rules: what they want trained, and that verdicts follow from records alone."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import ttest_rel
+
+from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.evidence import evidence, rules, verdicts
+from vgg_lib.evidence.claims import CLAIMS
+from vgg_lib.evidence.origin import Origin
+from vgg_lib.evidence.recipes import normalised, plain
+from vgg_lib.evidence.records import Evaluation, Record, as_digits, pack_posteriors
+from vgg_lib.evidence.rules import Arm, Equivalence, EveryRun, Judgement, Superiority, arm
+from vgg_lib.evidence.studies import STUDIES
+
+A, B, D = (arm(plain(network)) for network in "ABD")
+DEPTH = Superiority((A,), D)
+SAME = Equivalence(A, D)
+
+
+def a_record(of, seed, error=20.0, loss=0.5, **more):
+    """The record of an arm's first net that erred so often, in percent."""
+    run = of.recipes[0].run(seed)
+    given = {
+        "run": run,
+        "outcome": "finished",
+        "evaluations": (Evaluation(of.protocol, run.test_set, {"top1": error}),),
+        "losses": (2.3, loss),
+        "seconds": 60.0,
+        "memory": None,
+        "data": {"test": "ab"},
+        "machine": {"processor": "one", "threads": 1},
+        "date": "2014-09-04",
+        "origin": Origin("s", "e"),
+    }
+    return Record(**given | more)
+
+
+def known(errors, **more):
+    """Records by key, from the errors of each arm, seed by seed."""
+    records = [a_record(of, seed, error, **more) for of, row in errors.items() for seed, error in enumerate(row)]
+    return {record.key: record for record in records}
+
+
+ERRORS = {A: [20.0, 20.4, 19.7, 20.9, 20.2], D: [18.1, 18.8, 18.0, 18.4, 18.9]}
+
+
+def test_the_p_of_two_arms_is_that_of_the_paired_t_test():
+    judged = DEPTH.judge(known(ERRORS))
+    assert judged.p == pytest.approx(ttest_rel(ERRORS[A], ERRORS[D]).pvalue)
+    assert judged.effect == pytest.approx(np.mean(ERRORS[A]) - np.mean(ERRORS[D]))
+    assert judged.low < judged.effect < judged.high
+
+
+@pytest.mark.parametrize(
+    ("rule", "shift", "verdict"),
+    [
+        (DEPTH, 0.0, "reproduced"),
+        (DEPTH, 3.6, "contradicted"),
+        (DEPTH, 1.8, "inconclusive"),
+        (SAME, 1.8, "reproduced"),
+        (SAME, 6.0, "contradicted"),
+        (SAME, -2.0, "contradicted"),
+        (SAME, 0.9, "inconclusive"),
+    ],
+)
+def test_a_verdict_follows_from_the_errors(rule, shift, verdict):
+    judged = rule.judge(known({A: ERRORS[A], D: [error + shift for error in ERRORS[D]]}))
+    assert judged.at(judged.p).verdict == verdict
+
+
+@pytest.mark.parametrize("rule", [DEPTH, SAME])
+@pytest.mark.parametrize("seeds", range(5))
+def test_there_is_no_verdict_before_an_arm_is_whole(rule, seeds):
+    judged = rule.judge(known({A: ERRORS[A], D: ERRORS[D][:seeds]}))
+    assert (judged.verdict, judged.seeds, judged.p) == ("to be tested", (seeds, 5), None)
+    assert judged.at(0.0).verdict == "to be tested"
+
+
+def test_a_diverged_run_counts_as_chance_and_stays_in():
+    records = known(ERRORS)
+    ruined = a_record(D, 0, outcome="diverged", reason="nan", evaluations=())
+    judged = DEPTH.judge(records | {ruined.key: ruined})
+    assert judged.effect == pytest.approx(np.mean(ERRORS[A]) - np.mean([90.0, *ERRORS[D][1:]]))
+
+
+def test_a_failed_run_is_still_to_be_trained():
+    records = known(ERRORS)
+    failed = a_record(D, 0, outcome="failed", reason="MemoryError", evaluations=())
+    assert DEPTH.judge(records | {failed.key: failed}).seeds == (4, 5)
+
+
+def test_a_record_without_the_rules_protocol_does_not_count():
+    records = known(ERRORS) | known({D: [18.0]}, evaluations=())
+    assert DEPTH.judge(records).seeds == (4, 5)
+
+
+def test_all_baselines_must_be_beaten_and_the_effect_is_that_of_the_best():
+    rule = Superiority((A, B), D)
+    weak, strong = ERRORS[A], [error - 2 for error in ERRORS[A]]
+    judged = rule.judge(known(ERRORS | {B: strong}))
+    assert judged.effect == pytest.approx(np.mean(strong) - np.mean(ERRORS[D]))
+    assert judged.at(judged.p).verdict == "inconclusive"
+    assert rule.judge(known(ERRORS | {B: weak})).at(0.01).verdict == "reproduced"
+    worse = rule.judge(known(ERRORS | {B: [error - 6 for error in ERRORS[A]]}))
+    assert worse.at(worse.p).verdict == "contradicted"
+    assert worse.p == pytest.approx(
+        2 * ttest_rel([error - 6 for error in ERRORS[A]], ERRORS[D], alternative="less").pvalue * 2
+    )
+
+
+def test_arms_of_a_pool_sharpen_the_error_of_a_difference():
+    pool = {arm(plain(network)): [error + 1 for error in ERRORS[A]] for network in "BCE"}
+    pooled = Superiority((A,), D, pool=tuple(pool)).judge(known(ERRORS | pool))
+    assert pooled.effect == pytest.approx(DEPTH.judge(known(ERRORS)).effect)
+    assert pooled.p < DEPTH.judge(known(ERRORS)).p
+
+
+TRAINS = EveryRun(trains=(plain("B"), plain("D")), stalls=(plain("A"), plain("E")), seeds=2)
+
+
+@pytest.mark.parametrize(
+    ("losses", "verdict"),
+    [
+        ({"B": [0.5, 0.5], "D": [0.5, 0.5], "A": [2.303, 2.303], "E": [0.5, 0.5]}, "reproduced"),
+        ({"B": [0.5, 0.5], "D": [0.5, 0.5], "A": [2.303, None], "E": [2.303, 0.5]}, "reproduced"),
+        ({"B": [0.5, 0.5], "D": [0.5, 1.5], "A": [2.303, 2.303], "E": [0.5, 0.5]}, "inconclusive"),
+        ({"B": [0.5, 0.5], "D": [1.5, 1.5], "A": [2.303, 2.303], "E": [0.5, 0.5]}, "contradicted"),
+        ({"B": [0.5, 0.5], "D": [0.5, 0.5], "A": [2.28, 0.5], "E": [0.5, 0.5]}, "contradicted"),
+        ({"B": [0.5, 0.5], "D": [0.5, 0.5], "A": [2.303, 0.5], "E": [0.5, 2.303]}, "inconclusive"),
+        ({"B": [0.5, 0.5], "D": [0.5, 0.5], "A": [2.303, 2.303], "E": [0.5]}, "to be tested"),
+    ],
+)
+def test_every_run_trains_or_stalls_by_its_loss(losses, verdict):
+    def one(network, seed, loss):
+        return a_record(arm(plain(network)), seed, loss=loss, outcome="diverged" if loss is None else "finished")
+
+    records = [one(network, seed, loss) for network, row in losses.items() for seed, loss in enumerate(row)]
+    assert TRAINS.judge({record.key: record for record in records}).verdict == verdict
+
+
+def test_a_low_loss_with_a_high_error_is_no_training():
+    rule = EveryRun(trains=(plain("A"),), seeds=1)
+    assert rule.judge(known({A: [60.0]}, loss=0.1)).verdict == "contradicted"
+
+
+def test_the_error_of_fused_nets_is_that_of_their_mean_posteriors():
+    scores = torch.rand(2, 40, 10, generator=torch.Generator().manual_seed(0)).mul(4).softmax(-1)
+    labels = torch.arange(40) % 10
+    fused = Arm((plain("A"), plain("D")), Protocol((73,)))
+    records = {}
+    for recipe, one in zip(fused.recipes, scores, strict=True):
+        test = Evaluation(
+            fused.protocol, "validation", {"top1": 1.0}, as_digits(labels), as_digits(one.argmax(1)),
+            posteriors=pack_posteriors(one),
+        )  # fmt: skip
+        record = a_record(arm(recipe), 0, evaluations=(test,))
+        records[record.key] = record
+    wrong = (scores.mean(0).argmax(1) != labels).double().mean()
+    assert fused.error(records, 0) == pytest.approx(100 * float(wrong))
+
+
+def test_a_measured_number_is_found_by_its_path():
+    of = arm(plain("A"), measured="transfer.trained")
+    record = a_record(of, 0, measurements={"transfer": {"trained": 31.5}})
+    assert of.error({record.key: record}, 0) == 31.5
+    assert math.isnan(of.error(known({A: [20.0]}), 0))
+
+
+def test_what_a_comparison_mixes_is_said():
+    records = known(ERRORS) | known({D: [18.0]}, origin=Origin("s", "other"), machine={"processor": "another"})
+    assert DEPTH.judge(records).mixed == ("2 engines", "2 processors", "2 threads")
+    assert DEPTH.judge(known(ERRORS)).mixed == ()
+
+
+ALL = list(dict.fromkeys(evidence.runs({}, 10)))
+
+
+def test_the_evidence_trains_all_that_the_rules_judge_and_tests_it_so():
+    for claim in CLAIMS:
+        for of, seeds in [*evidence.arms_of(claim), *evidence.arms_beside(claim)]:
+            for run in (recipe.run(seed) for recipe in of.recipes for seed in range(seeds)):
+                assert run in ALL
+                wanted = evidence.wanted(run)
+                assert of.protocol in {run.protocol, *(test.protocol for test in wanted.tests)}
+                assert of.measured is None or of.measured.split(".")[0] in wanted.measures
+
+
+def test_the_evidence_trains_on_everything_and_is_tested_on_validation():
+    assert {(run.train_on, run.test_set, run.preset.name) for run in ALL} == {("all", "validation", "laptop")}
+
+
+def test_a_net_that_another_starts_from_is_trained_before_it():
+    place = {run.key: n for n, run in enumerate(ALL)}
+    warm = [run for run in ALL if run.warm_start]
+    assert len(warm) == 5
+    assert all(place[run.warm_start] < place[run.key] for run in warm)
+
+
+def test_pairs_are_trained_next_to_each_other():
+    first = [(run.network, run.seed) for run in ALL if run.batch_norm and run.scale == 73][:12]
+    assert [seed for _, seed in first] == [0] * 6 + [1] * 6
+
+
+def test_no_arm_of_a_pool_is_one_that_is_compared():
+    for claim in CLAIMS.values():
+        if isinstance(claim.rule, Superiority | Equivalence):
+            assert not set(claim.rule.pool) & set(claim.rule.arms())
+            assert len(set(map(str, (*claim.rule.arms(), *claim.rule.pool)))) == len(
+                (*claim.rule.arms(), *claim.rule.pool)
+            )
+
+
+def test_a_study_knows_its_runs_by_their_rules():
+    assert STUDIES["evidence"].runs({}) == ALL
+
+
+def test_verdicts_are_corrected_for_one_another(monkeypatch):
+    def judged(p):
+        return Judgement("reproduced", (5, 5), effect=1.0, low=0.5, high=1.5, p=p)
+
+    ps = iter([0.004, 0.004, 0.9] + [0.9] * 20)
+    monkeypatch.setattr(Superiority, "judge", lambda self, known: judged(next(ps)))
+    monkeypatch.setattr(Equivalence, "judge", lambda self, known: judged(0.9))
+    found = verdicts.verdicts({})
+    tests = [j for j in found.values() if j and j.p is not None]
+    assert [j.verdict for j in tests[:3]] == ["reproduced", "reproduced", "inconclusive"]
+    assert tests[0].p_holm == pytest.approx(0.004 * len(tests))
+
+
+def test_verdicts_for_programs_are_json():
+    of_all = verdicts.as_json(verdicts.verdicts({}))
+    assert json.loads(json.dumps(of_all)) == of_all
+    assert [one["claim"] for one in of_all] == list(CLAIMS)
+    assert {one["verdict"] for one in of_all} <= {"no rule yet", "to be tested", "reproduced"}
+
+
+def simulated(random, effect=0.0):
+    """Errors of all arms of all rules, by arm and seed: equal in truth but for ``effect`` on every challenger."""
+    residual, errors = 0.4, {}
+    of_seed = random.normal(0, 0.3, 10)
+    for claim in CLAIMS.values():
+        if isinstance(claim.rule, Superiority | Equivalence):
+            for one in (*claim.rule.arms(), *claim.rule.pool):
+                errors.setdefault(one, 15 + of_seed + random.normal(0, residual, 10))
+    return errors
+
+
+def test_the_family_of_rules_errs_in_five_percent_of_scoreboards_at_most(monkeypatch):
+    monkeypatch.setattr(Arm, "error", lambda self, known, seed: known[self][seed])
+    monkeypatch.setattr(rules, "mixed", lambda *_: ())
+    monkeypatch.setattr(verdicts, "CLAIMS", {n: c for n, c in CLAIMS.items() if isinstance(c.rule, Superiority)})
+    random, wrong, boards = np.random.default_rng(1409), 0, 200
+    for _ in range(boards):
+        judged = verdicts.verdicts(simulated(random))
+        wrong += any(j.verdict in ("reproduced", "contradicted") for j in judged.values())
+    allowed = 0.05 + 2 * math.sqrt(0.05 * 0.95 / boards)  # 5 %, and what chance adds to it in so few
+    assert wrong / boards <= allowed
+    assert dataclasses.is_dataclass(judged["depth"])
+
+
+def test_a_rule_says_itself_in_a_sentence():
+    assert str(CLAIMS["depth"].rule) == (
+        "Superiority over 5 seeds: the error of (A normalised, dense at Q = 73, mirrored too) less that of "
+        "(D normalised, dense at Q = 73, mirrored too) is above 0."
+    )
+    assert str(normalised("D", (73, 146))) == "D normalised, S = [73;146]"
