@@ -118,7 +118,7 @@ def imagenette(
     _check_classes(where / FOLDERS[size] / split)
     data = Imagenette(str(where), split=split, size=size)
     paths = [Path(path) for path, _ in data._samples]
-    fingerprint = _fingerprint(paths)
+    fingerprint = digest_of(paths)
     stem = cache_folder() / f"imagenette-{split}-{fingerprint}"
     images: Images = PhotoFiles(paths, stem)
     if squash is not None:
@@ -146,7 +146,7 @@ def _check_classes(folder: Path) -> None:
             )
 
 
-def _fingerprint(paths: Sequence[Path]) -> str:
+def digest_of(paths: Sequence[Path]) -> str:
     """Digest of all names and bytes, 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for path in sorted(paths, key=lambda p: (p.parent.name, p.name)):

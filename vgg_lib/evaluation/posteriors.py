@@ -5,7 +5,7 @@ A protocol is data; :func:`posteriors` is the one call.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -33,7 +33,12 @@ def score_map(net: VGG, x: Tensor) -> Tensor:
             f"an image of {x.shape[-2]}×{x.shape[-1]} pixels is smaller than the net's crop of {net.image_size}: "
             f"rescale it to a smallest side of {net.image_size} or more"
         )
-    maps = net.features(x)
+    *_, (_, scores) = head_maps(net, net.features(x))
+    return scores
+
+
+def head_maps(net: VGG, maps: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """The FC layers as convolutions on the last feature maps: name and output of each, behind its ReLU but for fc8."""
     layers = net.weight_layers()
     side = int((layers["fc6"].weight.shape[1] / maps.shape[1]) ** 0.5)
     for name in ("fc6", "fc7", "fc8"):
@@ -42,7 +47,7 @@ def score_map(net: VGG, x: Tensor) -> Tensor:
         maps = functional.conv2d(maps, kernel, layers[name].bias)
         if name != "fc8":
             maps = functional.dropout(maps.relu(), net.dropout, net.training)
-    return maps
+        yield name, maps
 
 
 def _one_way(net: VGG, images: Tensor, protocol: Protocol) -> Tensor:
