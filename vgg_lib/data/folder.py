@@ -10,7 +10,8 @@ from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.data.imagenette import cache_folder, digest_of
-from vgg_lib.data.photos import PhotoFiles, Photos
+from vgg_lib.data.photo_files import PhotoFiles
+from vgg_lib.data.photos import Photos
 
 #: Where a folder has no ``train`` and ``test`` of its own, one photograph of so many is for testing.
 _TEST_ONE_OF = 4

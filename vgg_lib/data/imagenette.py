@@ -54,6 +54,11 @@ def cache_folder() -> Path:
     return Path(named).expanduser() if named else user_cache_path("vgg_lib")
 
 
+def data_folder(root: str | Path | None = None) -> Path:
+    """Where data sets are looked for: at ``root``, else at ``VGG_LIB_DATA``, else in the cache folder."""
+    return Path(root or os.environ.get("VGG_LIB_DATA") or cache_folder()).expanduser()
+
+
 def find(root: str | Path | None = None, size: str = "160px") -> Path | None:
     """The folder that holds the data set, or ``None`` where there is none to be found.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import Literal
 
 import torch
@@ -12,6 +11,7 @@ from torch.nn import functional
 
 from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.basics.progress import bar
+from vgg_lib.data.images import ImageTensor
 from vgg_lib.data.photos import Photos
 from vgg_lib.data.rescaling import rescale
 from vgg_lib.evaluation.posteriors import PIXELS_AT_ONCE, head_maps
@@ -86,13 +86,13 @@ def features_of_layers(
     """
     scales = (net.image_size,) if scales is None else tuple(scales)
     _check(net, images, layers, scales, combine)
-    pictures = images if isinstance(images, Tensor) else images.images
+    pictures = ImageTensor(images) if isinstance(images, Tensor) else images.images
     was_training, parts = net.training, []
     net.eval()
     try:
         with bar(len(pictures), "features", "photo", shown=progress, leave=False) as done:
             for indices in torch.arange(len(pictures)).split(max(1, PIXELS_AT_ONCE // max(scales) ** 2)):
-                for batch in _of_one_size(pictures[indices]):
+                for batch in pictures.load(indices):
                     parts.append(_descriptors(net, batch, layers, scales, combine, mirror))
                 done.update(len(indices))
     finally:
@@ -118,15 +118,6 @@ def _check(net: VGG, images: Tensor | Photos, layers: Sequence[str], scales: Seq
             f"images are {images.dtype} of shape {tuple(images.shape)}: give uint8 RGB (N, 3, H, W) as decoded, "
             "the net's own preprocessing is applied here"
         )
-
-
-def _of_one_size(images: Tensor | list[Tensor]) -> Iterator[Tensor]:
-    """Batches in the order of the images, each of neighbours of one size."""
-    if isinstance(images, Tensor):
-        yield images
-    else:
-        for _, alike in groupby(images, key=lambda image: image.shape):
-            yield torch.stack(list(alike))
 
 
 def _descriptors(

@@ -140,7 +140,7 @@ def _check_counts(train: Photos, folds: int) -> None:
 def _pixels(photos: Photos, side: int, mean: Tensor) -> Tensor:
     out = []
     for indices in torch.arange(len(photos)).split(256):
-        for image in photos.images[indices]:
+        for image in (one for batch in photos.images.load(indices) for one in batch):
             small = functional.interpolate(
                 image[None].float(), (side, side), mode="bilinear", antialias=True, align_corners=False
             )

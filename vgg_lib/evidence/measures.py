@@ -1,0 +1,68 @@
+"""What is measured of a trained net beside its errors, by name: it stands in the record, since weights do not last."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vgg_lib.basics.errors import InputError
+from vgg_lib.data.folder import photo_folder
+from vgg_lib.data.imagenette import data_folder
+from vgg_lib.data.photos import Photos
+from vgg_lib.tasks.transfer import EVIDENCE, Transferred, evaluate_transfer
+from vgg_lib.training.loop import Trained, build
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """``take`` measures a trained net, given its training and the data's folder; ``check`` sees beforehand that it can.
+
+    Both raise :class:`InputError` where the data is missing.
+    """
+
+    take: Callable[[Trained, str | Path | None], dict[str, Any]]
+    check: Callable[[str | Path | None], object]
+
+
+def transfer(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
+    """App. B: the error of a linear SVM on the net's features of other photographs, and on those of its start.
+
+    ``trained`` and ``untrained`` are errors in percent on the last hidden layer's features; ``layers`` those of the
+    trained net's layers from first to last, ``classes`` those of each class on the last hidden layer's.
+    """
+    train, test = _transfer_photos(root)
+    of_net = {one.layer: one for one in evaluate_transfer(trained.net, train, test, EVIDENCE)}
+    last = of_net["fc7"]
+    return {
+        "trained": last.error,
+        "layers": {layer: one.error for layer, one in of_net.items()},
+        "classes": last.errors,
+        "cost": last.cost,
+        "data": {"train": train.fingerprint, "test": test.fingerprint},
+    } | ({} if trained.run.warm_start else {"untrained": _untrained(trained, train, test).error})
+
+
+def _untrained(trained: Trained, train: Photos, test: Photos) -> Transferred:
+    """What the same net gives with the weights that its training started from."""
+    net = build(trained.run, len(trained.classes))
+    net.preprocessing = trained.net.preprocessing
+    [last] = evaluate_transfer(net, train, test, dataclasses.replace(EVIDENCE, layers=("fc7",)))
+    return last
+
+
+def _transfer_photos(root: str | Path | None) -> tuple[Photos, Photos]:
+    """The training and test photographs of another data set; raises :class:`InputError` where it is missing."""
+    folder = data_folder(root) / EVIDENCE.folder
+    if not folder.is_dir():
+        raise InputError(
+            f"transfer is measured on {folder}, which is not there: put CIFAR-10's pictures there, "
+            "as train/CLASS/*.jpg and test/CLASS/*.jpg"
+        )
+    return photo_folder(folder, "train"), photo_folder(folder, "test")
+
+
+#: By the name that claims know them by.
+MEASURES = {"transfer": Measure(transfer, _transfer_photos)}
