@@ -11,10 +11,10 @@ from typing import Annotated, cast
 import torch
 import typer
 from filelock import Timeout
-from platformdirs import user_data_path
 
 from vgg_lib import doctor as checks
 from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.folders import data_folder
 from vgg_lib.basics.processes import leads
 from vgg_lib.book.scoreboard import effect, scoreboard
 from vgg_lib.book.tables import of_study
@@ -59,31 +59,28 @@ StudyStore = Annotated[
 WeightsFile = Annotated[Path | None, typer.Option(help="Weights to use; the newest trained here when left out.")]
 
 
-def home() -> Path:
-    """Where trained weights and records of the command line are kept: the user's data folder."""
-    return user_data_path("vgg_lib")
-
-
 def workshop() -> Workshop:
     """Where runs are worked on, and what they need to go on after a stop."""
-    return Workshop(home() / "runs")
+    return Workshop(data_folder() / "runs")
 
 
 def study_store(name: str, store: Path | None) -> Store:
     """Where the records of a study are kept."""
-    return Store(store or home() / f"{name}.jsonl")
+    return Store(store or data_folder() / f"{name}.jsonl")
 
 
 def trained_weights() -> list[Path]:
     """The weights that ``vgg-lib train`` wrote, the newest last."""
-    return sorted(home().glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
+    return sorted(data_folder().glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
 
 
 def newest_weights() -> Path:
     """The last weights that ``vgg-lib train`` wrote; raises :class:`InputError` where there are none."""
     found = trained_weights()
     if not found:
-        raise InputError(f"there are no trained weights in {home()}: run `vgg-lib train` first, or give --weights")
+        raise InputError(
+            f"there are no trained weights in {data_folder()}: run `vgg-lib train` first, or give --weights"
+        )
     return found[-1]
 
 
@@ -168,10 +165,10 @@ def train(
             if not leads():
                 return
             made = record(trained, root=data)
-            path = weights or home() / f"{run.key}.safetensors"
+            path = weights or data_folder() / f"{run.key}.safetensors"
             if trained.outcome == "finished":
                 save_net(trained.net, path, classes=trained.classes, run=run)
-            kept = Store(store or home() / "records.jsonl")
+            kept = Store(store or data_folder() / "records.jsonl")
             kept.add(made)
             shop.checkpoint(run).unlink(missing_ok=True)  # last: until here a stop costs nothing but the testing
     except Timeout:

@@ -9,9 +9,9 @@ from typing import Literal
 
 import torch
 from filelock import Timeout
-from platformdirs import user_data_path
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.folders import data_folder
 from vgg_lib.basics.machine import best_device
 from vgg_lib.data.stand_in import write_stand_in
 from vgg_lib.evaluation.posteriors import posteriors
@@ -83,7 +83,7 @@ def _tested(run: Run, shop: Workshop, tests: Store) -> Record:
 def _folder(keep: Path | str | None) -> Path:
     """Where a run is kept; a Drive is mounted first, which asks its owner."""
     if keep is None:
-        return user_data_path("vgg_lib")
+        return data_folder()
     if keep != "Drive":
         return Path(keep).expanduser()
     try:

@@ -16,10 +16,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from PIL import Image
-from platformdirs import user_cache_path
 from torchvision.datasets import Imagenette
 
 from vgg_lib.basics.errors import InputError, check_choice
+from vgg_lib.basics.folders import cache_folder
 from vgg_lib.data.decoded import decoded_once
 from vgg_lib.data.decoding import decode
 from vgg_lib.data.images import Images
@@ -46,12 +46,6 @@ CLASSES = {
 HOW_TO_GET_IT = (
     "set VGG_LIB_DATA to the folder that holds {folder}/, or run `vgg-lib download` on a machine with a network"
 )
-
-
-def cache_folder() -> Path:
-    """Where downloads and decoded photographs are kept: ``VGG_LIB_CACHE``, else the user's cache folder."""
-    named = os.environ.get("VGG_LIB_CACHE")
-    return Path(named).expanduser() if named else user_cache_path("vgg_lib")
 
 
 def find(root: str | Path | None = None, size: str = "160px") -> Path | None:

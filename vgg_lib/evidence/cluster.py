@@ -22,11 +22,11 @@ from uuid import uuid4
 
 import torch
 from filelock import FileLock, Timeout
-from platformdirs import user_data_path
 
 from vgg_lib._version import __version__
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.files import replacing
+from vgg_lib.basics.folders import data_folder
 from vgg_lib.evidence.queue import Abandoned, Queue, read_photographs, telling
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.testing import failed
@@ -304,4 +304,4 @@ def tidy(run: Run, folder: Path | None) -> None:
 
 def shop(folder: Path | None) -> Workshop:
     """Where a worker works: in the folder that it was told, or else in its own user's data folder."""
-    return Workshop(folder or user_data_path("vgg_lib") / "cluster")
+    return Workshop(folder or data_folder() / "cluster")
