@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
+from contextlib import ExitStack
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,11 +24,12 @@ from tiny import DIVERGING, FAILING, LONG, tiny
 from vgg_lib.basics.errors import InputError
 from vgg_lib.cli import main
 from vgg_lib.evidence import queue
-from vgg_lib.evidence.queue import Queue, cost
+from vgg_lib.evidence.agenda import Agenda, Status, cost
+from vgg_lib.evidence.queue import Order, Queue
 from vgg_lib.evidence.store import Store
 from vgg_lib.evidence.studies import Study
 from vgg_lib.evidence.testing import failed
-from vgg_lib.evidence.workshop import Workshop, finish, perform
+from vgg_lib.evidence.workshop import Workshop
 from vgg_lib.training.checkpoints import load_state
 from vgg_lib.training.loop import train
 from vgg_lib.training.runs import make_run
@@ -36,10 +38,10 @@ RUN = tiny()
 WARM = tiny("B", warm_start=RUN.key)
 
 
-def queue_in(folder, *runs, **choices):
-    """A queue for a study of these runs, in this folder."""
-    study = Study("those", "?", lambda known, seeds: iter(runs), 1)
-    return Queue(study, Store(folder / "records.jsonl"), Workshop(folder / "runs"), **choices)
+def agenda_in(folder, *runs, keep_weights=lambda run: True, **choices):
+    """The agenda of a study of these runs, in this folder."""
+    study = Study("those", "?", lambda known, seeds: iter(runs), 1, keep_weights)
+    return Agenda(study, Store(folder / "records.jsonl"), Workshop(folder / "runs"), **choices)
 
 
 @pytest.fixture
@@ -53,9 +55,9 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def queue_of(tmp_path):
-    """``queue_of(run, …)`` is a queue for a study of these runs."""
-    return partial(queue_in, tmp_path)
+def agenda_of(tmp_path):
+    """``agenda_of(run, …)`` is the agenda of a study of these runs."""
+    return partial(agenda_in, tmp_path)
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def run_queue(folder, said, runs, largest_file=resource.RLIM_INFINITY):
     queue.LOOK_AGAIN = 0.1
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, resource.RLIM_INFINITY))
     try:
-        queue_in(folder, *runs, workers=2)()
+        Queue(agenda_in(folder, *runs), workers=2).run()
     except InputError as error:
         said.send(str(error))
 
@@ -135,17 +137,17 @@ def killing():
         thread.join()
 
 
-def test_a_run_whose_worker_is_killed_goes_on(queue_of, store, workshop, quick_workers, killing, monkeypatch):
+def test_a_run_whose_worker_is_killed_goes_on(agenda_of, store, workshop, quick_workers, killing, monkeypatch):
     run, shares = tiny(epochs=4), defaultdict(list)
-    hear = queue._Job.hear
+    receive = queue._Job.receive
 
-    def overhear(job, child):
-        hear(job, child)
+    def overhear(job):
+        receive(job)
         shares[job.process.pid].append(job.share)
 
-    monkeypatch.setattr(queue._Job, "hear", overhear)
+    monkeypatch.setattr(queue._Job, "receive", overhear)
     killing(run, 1, workshop.checkpoint(run).exists)
-    queue_of(run, workers=1)()
+    Queue(agenda_of(run), workers=1).run()
     assert outcomes(store) == [(run.key, "finished")]
     assert len(store.find(run).losses) == 4
     first, second = (list(filter(None, told)) for told in shares.values())
@@ -153,10 +155,10 @@ def test_a_run_whose_worker_is_killed_goes_on(queue_of, store, workshop, quick_w
 
 
 def test_a_run_whose_worker_dies_again_and_again_has_failed_and_the_others_are_trained(
-    queue_of, store, quick_workers, killing
+    agenda_of, store, quick_workers, killing
 ):
     killing(LONG, queue.DEATHS, lambda: True)
-    queue_of(LONG, RUN, workers=1)()
+    Queue(agenda_of(LONG, RUN), workers=1).run()
     assert outcomes(store) == sorted([(LONG.key, "failed"), (RUN.key, "finished")])
     assert store.find(LONG).reason.startswith("its process ended 3 times, last with exit code -9")
 
@@ -196,12 +198,12 @@ def test_the_command_killed_and_given_again_does_nothing_twice(tmp_path, monkeyp
     assert capsys.readouterr().out == out
 
 
-def test_a_failed_run_is_trained_again_where_that_is_wanted(queue_of, store, quick_workers):
+def test_a_failed_run_is_trained_again_where_that_is_wanted(agenda_of, store, quick_workers):
     store.add(failed(FAILING, "no memory"))
     store.add(failed(RUN, "no memory"))
-    queue_of(FAILING, RUN, workers=1)()
+    Queue(agenda_of(FAILING, RUN), workers=1).run()
     assert len(list(store)) == 2
-    queue_of(FAILING, RUN, workers=1, again=True)()
+    Queue(agenda_of(FAILING, RUN, again=True), workers=1).run()
     assert [record.outcome for record in store] == ["failed", "failed", "failed", "finished"]
 
 
@@ -212,52 +214,53 @@ def test_a_run_that_another_queue_has_done_meanwhile_is_not_trained(store, works
     if outcome != "failed":
         workshop.weights(RUN.key).touch()
     ours, theirs = nursery().Pipe(duplex=False)
-    process = nursery().Process(target=queue._work, args=(RUN, workshop, store, None, False, 1, theirs))
+    order = Order(RUN, workshop, store, root=None, threads=1, again=False, for_weights=True)
+    process = nursery().Process(target=queue.work, args=(order, theirs))
     process.start()
-    assert ours.recv() == "done"
+    assert ours.recv() == ("failed" if outcome == "failed" else "done")
     process.join()
     assert outcomes(store) == [(RUN.key, outcome)]
 
 
-def test_a_run_that_another_queue_trains_is_waited_for(queue_of, store, workshop, monkeypatch):
-    lock = workshop.lock(RUN)
-    lock.acquire()
+def test_a_run_that_another_queue_trains_is_waited_for(agenda_of, store, workshop, monkeypatch):
+    lock = ExitStack()
+    lock.enter_context(workshop.lock(RUN))
 
     def the_other_queue_goes_on(_):
         store.add(a_record(RUN))
-        lock.release()
+        lock.close()
 
     monkeypatch.setattr(queue, "_SPAWN", None)  # no worker is started to find that out
     monkeypatch.setattr(queue, "LOOK_AGAIN", 0)
     monkeypatch.setattr(time, "sleep", the_other_queue_goes_on)
-    queue_of(RUN)()
+    Queue(agenda_of(RUN)).run()
     assert outcomes(store) == [(RUN.key, "finished")]
 
 
-def test_a_warm_start_trains_its_source_again_where_the_weights_are_gone(queue_of, store, quick_workers, workshop):
+def test_a_warm_start_trains_its_source_again_where_the_weights_are_gone(agenda_of, store, quick_workers, workshop):
     store.add(a_record(RUN))
-    queue_of(WARM, workers=1)()
+    Queue(agenda_of(WARM), workers=1).run()
     assert outcomes(store) == sorted([(RUN.key, "finished"), (WARM.key, "finished")])
     assert workshop.weights(RUN.key).exists()
 
 
-def test_a_warm_start_whose_source_failed_has_failed(queue_of, store, quick_workers):
+def test_a_warm_start_whose_source_failed_has_failed(agenda_of, store, quick_workers):
     warm = tiny("B", warm_start=FAILING.key)
-    queue_of(warm, FAILING, workers=1)()
+    Queue(agenda_of(warm, FAILING), workers=1).run()
     assert outcomes(store) == sorted([(FAILING.key, "failed"), (warm.key, "failed")])
     assert "there is no file of weights" in store.find(warm).reason
 
 
-def test_a_source_that_cannot_be_trained_again_is_not_tried_for_ever(queue_of, store, quick_workers):
+def test_a_source_that_cannot_be_trained_again_is_not_tried_for_ever(agenda_of, store, quick_workers):
     warm = tiny("B", warm_start=FAILING.key)
     store.add(a_record(FAILING))  # it could, on another machine
-    queue_of(warm, workers=1)()
+    Queue(agenda_of(warm), workers=1).run()
     assert outcomes(store) == sorted([(FAILING.key, "finished"), (warm.key, "failed")])
 
 
-def test_what_is_missing_comes_in_order_and_a_source_before_its_warm_start(queue_of, store, workshop):
+def test_what_is_missing_comes_in_order_and_a_source_before_its_warm_start(agenda_of, store, workshop):
     other = tiny(seed=1)
-    those = queue_of(WARM, LONG, RUN, other, DIVERGING)
+    those = agenda_of(WARM, LONG, RUN, other, DIVERGING)
     store.add(a_record(other))
     store.add(failed(DIVERGING, "no memory"))
     assert those.missing(store.latest()) == [RUN, LONG]
@@ -270,26 +273,26 @@ def test_what_is_missing_comes_in_order_and_a_source_before_its_warm_start(queue
     assert those.missing(store.latest()) == [WARM, LONG, DIVERGING]
 
 
-def test_the_status_counts_runs_and_hours(queue_of, store, workshop):
+def test_the_status_counts_runs_and_hours(agenda_of, store, workshop):
     runs = [tiny(seed=seed) for seed in range(7)]
-    those = queue_of(*runs, workers=2)
-    assert those.status().hours_left is None
+    those = agenda_of(*runs)
+    assert those.status(workers=2).hours_left is None
     assert not workshop.folder.exists()
     store.add(a_record(runs[0], seconds=1800.0))
     store.add(a_record(runs[1], seconds=5400.0))
     store.add(a_record(runs[2], outcome="diverged", seconds=1.0))
     store.add(failed(runs[3], "no memory"))
     with workshop.lock(runs[4]):
-        status = those.status()
-    assert dataclasses.replace(status, failures=[]) == queue.Status(
+        status = those.status(workers=2)
+    assert dataclasses.replace(status, failures=[]) == Status(
         done=3, diverged=1, running=1, failures=[], to_do=2, hours_left=pytest.approx(1.5)
     )  # three of an hour, two at once
     assert [failure.reason for failure in status.failures] == ["no memory"] and status.failed == 1
 
 
-def test_hours_left_know_that_a_longer_run_takes_longer(queue_of, store):
+def test_hours_left_know_that_a_longer_run_takes_longer(agenda_of, store):
     store.add(a_record(RUN, seconds=3600.0))
-    assert queue_of(RUN, tiny(epochs=3), workers=1).status().hours_left == pytest.approx(3)
+    assert agenda_of(RUN, tiny(epochs=3)).status(workers=1).hours_left == pytest.approx(3)
 
 
 def test_a_run_costs_more_the_wider_and_the_longer_it_is():
@@ -305,7 +308,7 @@ def test_a_damaged_checkpoint_begins_again_and_what_was_half_written_goes(worksh
     half.touch()
     others.touch()
     steps = []
-    made = perform(RUN, workshop, watch=lambda done, *_: steps.append(done))
+    made = workshop.attempt(RUN, watch=lambda done, *_: steps.append(done))
     assert (made.outcome, steps[0]) == ("finished", 1)
     assert others.exists() and not half.exists()
     assert workshop.weights(RUN.key).exists()
@@ -317,7 +320,7 @@ def test_a_full_disk_is_not_the_runs_fault(workshop, store, full_disk, size):
     train(RUN, max_steps=1, checkpoint=workshop.checkpoint(RUN), progress=False)
     before = {path: path.read_bytes() for path in (store.path, workshop.checkpoint(RUN))}
     with full_disk(size), pytest.raises(InputError, match="free some space"):
-        finish(perform(RUN, workshop), workshop, store)
+        workshop.do(RUN, store)
     assert {path: path.read_bytes() for path in before} == before
 
 
@@ -325,36 +328,36 @@ def test_a_record_that_does_not_fit_leaves_the_checkpoint(workshop, store, full_
     workshop.folder.mkdir()
     workshop.checkpoint(RUN).touch()
     with full_disk(10), pytest.raises(InputError, match="cannot add a record"):
-        finish(a_record(RUN), workshop, store)
+        workshop.finish(a_record(RUN), store)
     assert workshop.checkpoint(RUN).exists() and not store.path.exists()
 
 
 def test_a_failed_run_keeps_its_checkpoint(workshop, store):
     workshop.folder.mkdir()
     workshop.checkpoint(RUN).touch()
-    finish(failed(RUN, "no memory"), workshop, store)
+    workshop.finish(failed(RUN, "no memory"), store)
     assert workshop.checkpoint(RUN).exists()
-    finish(a_record(RUN), workshop, store)
+    workshop.finish(a_record(RUN), store)
     assert not workshop.checkpoint(RUN).exists()
     assert [record.outcome for record in store] == ["failed", "finished"]
 
 
-def test_without_photographs_no_run_is_tried(queue_of, store, cache, tmp_path):
+def test_without_photographs_no_run_is_tried(agenda_of, store, cache, tmp_path):
     with pytest.raises(InputError, match="does not hold imagenette2-160/"):
-        queue_of(make_run("A", "laptop"), root=tmp_path)()
+        Queue(agenda_of(make_run("A", "laptop")), root=tmp_path).run()
     assert not store.path.exists()
 
 
-def test_a_queue_is_not_shared_by_torchrun(queue_of, monkeypatch):
+def test_a_queue_is_not_shared_by_torchrun(agenda_of, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(InputError, match="torchrun started 2 queues as one: start it alone"):
-        queue_of(RUN)()
+        Queue(agenda_of(RUN)).run()
 
 
-def test_a_folder_that_cannot_be_worked_in_is_named(queue_of, workshop):
+def test_a_folder_that_cannot_be_worked_in_is_named(agenda_of, workshop):
     workshop.folder.write_text("no folder")
     with pytest.raises(InputError, match=r"runs cannot be worked in .*: make it a folder"):
-        queue_of(RUN)()
+        Queue(agenda_of(RUN)).run()
 
 
 @pytest.mark.parametrize(
@@ -377,10 +380,10 @@ def test_what_cannot_be_queued_is_refused(tmp_path, monkeypatch, capsys, words, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_workers_share_the_cores(queue_of, monkeypatch):
+def test_workers_share_the_cores(agenda_of, monkeypatch):
     monkeypatch.setattr(queue.machine, "cores", lambda: 8)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    shared = [(q.workers, q.threads) for q in (queue_of(workers=n) for n in (0, 2, 16))]
+    shared = [(q.workers, q.threads) for q in (Queue(agenda_of(), n) for n in (0, 2, 16))]
     assert shared == [(8, 1), (2, 4), (16, 1)]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert queue_of().workers == 1
+    assert Queue(agenda_of()).workers == 1
