@@ -343,10 +343,7 @@ def test_tests_alone_are_known_as_such(store):
         (b"no json\n", "line 2, is not a record"),
         (b"[1, 2]\n", "line 2, is not a record"),
         (b"\xff\xfe\n", "line 2, is not a record"),
-        (
-            a_record().to_line().replace('"test_set":"held-out"', '"test_set":3').encode(),
-            r"line 2, is not a record \(.*`str`",
-        ),
+        (a_record().to_line().replace('"test_set":"held-out"', '"test_set":3').encode(), r"line 2, is not a record \(.*`str`"),
     ],
 )
 def test_a_line_that_is_no_record_is_named(store, second_line, says):

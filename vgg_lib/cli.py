@@ -165,7 +165,7 @@ def train(
             workshop().assist(run, root=data)
             return
         print(f"{run}  (run {run.key})")
-        made = workshop().do(run, records, attended=True, weights=path, root=data, progress=True)
+        made = workshop().do(run, records, attended=True, weights=path, root=data)
     except KeyboardInterrupt:
         print("\nstopped: the same command goes on after the last epoch that was finished", file=sys.stderr)
         raise typer.Exit(130) from None

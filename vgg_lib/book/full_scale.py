@@ -54,7 +54,7 @@ def full_scale(
     folder = _folder(keep)
     workshop, store, tests = Workshop(folder / "runs"), Store(folder / "records.jsonl"), Store(folder / "tests.jsonl")
     print(f"{run}: {_expected(run)}. Everything is saved in {folder}.")
-    made = workshop.do(run, store, enough=lambda record: record.outcome != "failed", progress=True)
+    made = workshop.do(run, store, enough=lambda record: record.outcome != "failed")
     if made.outcome == "failed":
         raise InputError(f"run {run.key} failed: {made.reason}")
     if every_way and made.outcome == "finished":

@@ -145,7 +145,7 @@ class ClusterQueue:
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
             return client.submit(
                 train_run,
-                *(run, start_from, self.folder, self.root, _topic(client)),
+                *(run, self.agenda.study.wanted(run), start_from, self.folder, self.root, _topic(client)),
                 workers=[worker],
                 allow_other_workers=True,
                 key=f"{run.key}-{uuid4().hex}",

@@ -18,6 +18,7 @@ from vgg_lib.basics.folders import data_folder
 from vgg_lib.evidence.agenda import read_photographs
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.reporting import Abandoned, Report, reporter
+from vgg_lib.evidence.testing import Wanted
 from vgg_lib.evidence.workshop import Workshop
 from vgg_lib.training.runs import Run
 
@@ -33,12 +34,14 @@ def versions() -> str:
     return f"vgg_lib {__version__} with PyTorch {torch.__version__.split('+')[0]}"
 
 
-def train_run(run: Run, start_from: bytes | None, folder: Path | None, root: Path | None, topic: str) -> Result:
+def train_run(
+    run: Run, wanted: Wanted, start_from: bytes | None, folder: Path | None, root: Path | None, topic: str
+) -> Result:
     """Train a run from where it stopped, logging to ``topic`` how far it is.
 
-    ``start_from`` is the content of the file of weights that the run starts from. Ends with :class:`Abandoned` when
-    nobody waits for the run any more. Raises :class:`InputError`, naming the worker, for photographs that it does not
-    have, and for a folder that it cannot write to.
+    ``wanted`` is what to measure of its net, ``start_from`` the content of the file of weights that it starts from.
+    Ends with :class:`Abandoned` when nobody waits for the run any more. Raises :class:`InputError`, naming the worker,
+    for photographs that it does not have, and for a folder that it cannot write to.
     """
     from distributed import get_worker
 
@@ -65,7 +68,7 @@ def train_run(run: Run, start_from: bytes | None, folder: Path | None, root: Pat
             if run.warm_start and start_from is not None:
                 with replacing(workshop.weights(run.warm_start)) as part:
                     part.write_bytes(start_from)
-            record = workshop.attempt(run, root=root, watch=reporter(send))
+            record = workshop.attempt(run, root=root, watch=reporter(send), progress=False, wanted=wanted)
             weights = None if record.outcome == "failed" else workshop.weights(run.key).read_bytes()
     except InputError as error:
         raise InputError(f"{name}: {error}") from error

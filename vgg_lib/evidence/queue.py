@@ -31,7 +31,7 @@ from vgg_lib.evidence.agenda import Agenda, read_photographs
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.reporting import Abandoned, StudyLine, redraw_after, reporter
 from vgg_lib.evidence.store import Known, Store
-from vgg_lib.evidence.testing import failed
+from vgg_lib.evidence.testing import Wanted, failed
 from vgg_lib.evidence.workshop import BusyError, Workshop
 from vgg_lib.training.runs import Run
 
@@ -56,7 +56,7 @@ class Order:
     """What a worker is to do: train a run, unless that is done.
 
     It is done when the store has a record of it: one of a failure unless it is to be trained ``again``, one of a
-    result unless it is trained ``for_weights`` that are not there.
+    result unless it is trained ``for_weights`` that are not there. ``wanted`` is what to measure of its net.
     """
 
     run: Run
@@ -66,6 +66,7 @@ class Order:
     threads: int
     again: bool
     for_weights: bool
+    wanted: Wanted
 
     def is_done(self, record: Record) -> bool:
         """Whether that record of the run is enough."""
@@ -80,7 +81,13 @@ def work(order: Order, queue: Connection) -> None:
     torch.set_num_threads(order.threads)
     try:
         record = order.workshop.do(
-            order.run, order.store, enough=order.is_done, root=order.root, watch=reporter(queue.send)
+            order.run,
+            order.store,
+            enough=order.is_done,
+            root=order.root,
+            watch=reporter(queue.send),
+            progress=False,
+            wanted=order.wanted,
         )
         queue.send("failed" if record.outcome == "failed" else "done")
     except BusyError:
@@ -179,8 +186,16 @@ class Queue:
         agenda, given = self.agenda, {job.run.key for job in jobs}
         free = (run for run in missing if run.key not in given and not agenda.workshop.is_being_trained(run))
         for run in itertools.islice(free, self.workers - len(jobs)):
-            for_weights = agenda.is_source(run, known)
-            order = Order(run, agenda.workshop, agenda.store, self.root, self.threads, agenda.again, for_weights)
+            order = Order(
+                run,
+                agenda.workshop,
+                agenda.store,
+                self.root,
+                self.threads,
+                agenda.again,
+                for_weights=agenda.is_source(run, known),
+                wanted=agenda.study.wanted(run),
+            )
             ours, theirs = _SPAWN.Pipe(duplex=False)
             process = _SPAWN.Process(target=work, args=(order, theirs), name=run.key, daemon=True)
             process.start()

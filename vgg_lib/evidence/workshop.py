@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from filelock import FileLock, Timeout
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.store import Store
-from vgg_lib.evidence.testing import failed, record
+from vgg_lib.evidence.testing import Wanted, failed, record
 from vgg_lib.training.checkpoints import load_state
 from vgg_lib.training.loop import Trained, Watch, train
 from vgg_lib.training.runs import Run
@@ -21,6 +22,25 @@ from vgg_lib.training.weights import load_net, save_net
 
 class BusyError(InputError):
     """Another process is training the run."""
+
+
+class Training(TypedDict, total=False):
+    """Keywords of :func:`~vgg_lib.training.loop.train`: the data's folder, who watches the steps, whether bars show."""
+
+    root: Path | None
+    watch: Watch | None
+    progress: bool
+
+
+class Work(Training, total=False):
+    """How a run is trained, and what becomes of its net.
+
+    ``wanted`` is measured beside the error under the run's own protocol; ``weights`` is the file to save the weights
+    to, if not the workshop's: a net that diverged is not saved there.
+    """
+
+    wanted: Wanted | None
+    weights: Path | None
 
 
 @dataclass(frozen=True)
@@ -82,17 +102,13 @@ class Workshop:
         *,
         enough: Callable[[Record], bool] | None = None,
         attended: bool = False,
-        weights: Path | None = None,
-        root: Path | None = None,
-        watch: Watch | None = None,
-        progress: bool = False,
+        **more: Unpack[Work],
     ) -> Record:
         """Train a run from where it stopped, test it, save its weights and its record, and return the record.
 
         A record that is in the store and is ``enough`` is returned at once; without ``enough`` the run is trained and
         its record added whatever is there. A run that fails gets a record with the reason, unless the training is
-        ``attended``: then the error is raised. ``weights`` is the file to save the
-        weights to, if not the one in this folder; a net that diverged is not saved there.
+        ``attended``: then the error is raised. ``more`` is what :class:`Work` says.
 
         Raises :class:`BusyError` while another process trains the run, and :class:`InputError` for what is not the
         run's fault: photographs that cannot be read, a full disk.
@@ -100,26 +116,15 @@ class Workshop:
         with self.lock(run):
             if enough and (found := store.find(run)) and enough(found):
                 return found
-            if attended:
-                made = self._train_and_test(run, weights, root, watch, progress)
-            else:
-                made = self.attempt(run, weights=weights, root=root, watch=watch, progress=progress)
+            made = (self._train_and_test if attended else self.attempt)(run, **more)
             self.finish(made, store, anew=enough is None)
         return made
 
-    def assist(self, run: Run, *, root: Path | None = None) -> None:
+    def assist(self, run: Run, **training: Unpack[Training]) -> None:
         """Train a run in a process of ``torchrun`` that does not lead: the leading one does the rest in :meth:`do`."""
-        self._train(run, root, None, progress=True)
+        self._train(run, **training)
 
-    def attempt(
-        self,
-        run: Run,
-        *,
-        weights: Path | None = None,
-        root: Path | None = None,
-        watch: Watch | None = None,
-        progress: bool = False,
-    ) -> Record:
+    def attempt(self, run: Run, **more: Unpack[Work]) -> Record:
         """Train and test a run and save its weights; where that fails, the record has the reason.
 
         For the process that holds the lock. A checkpoint that is damaged, or half written, is removed first. Raises
@@ -127,7 +132,7 @@ class Workshop:
         """
         self._remove_what_is_broken(run)
         try:
-            return self._train_and_test(run, weights, root, watch, progress)
+            return self._train_and_test(run, **more)
         except Exception as error:
             if isinstance(error, InputError) and isinstance(error.__cause__, OSError):
                 raise
@@ -145,18 +150,17 @@ class Workshop:
             self.checkpoint(made.run).unlink(missing_ok=True)
 
     def _train_and_test(
-        self, run: Run, weights: Path | None, root: Path | None, watch: Watch | None, progress: bool
+        self, run: Run, *, wanted: Wanted | None = None, weights: Path | None = None, **training: Unpack[Training]
     ) -> Record:
-        trained = self._train(run, root, watch, progress)
-        made = record(trained, root=root, progress=progress)
+        trained = self._train(run, **training)
+        made = record(trained, root=training.get("root"), wanted=wanted, progress=training.get("progress", True))
         if weights is None or trained.outcome == "finished":
             save_net(trained.net, weights or self.weights(run.key), classes=trained.classes, run=run)
         return made
 
-    def _train(self, run: Run, root: Path | None, watch: Watch | None, progress: bool) -> Trained:
+    def _train(self, run: Run, **training: Unpack[Training]) -> Trained:
         start_from = load_net(self.weights(run.warm_start))[0] if run.warm_start else None
-        checkpoint = self.checkpoint(run)
-        return train(run, root=root, start_from=start_from, checkpoint=checkpoint, watch=watch, progress=progress)
+        return train(run, start_from=start_from, checkpoint=self.checkpoint(run), **training)
 
     def _remove_what_is_broken(self, run: Run) -> None:
         """Remove a damaged checkpoint, and what killed processes had begun to write of a run."""
