@@ -11,9 +11,9 @@ import pytest
 import torch
 from distributed import Client, LocalCluster
 from filelock import FileLock
-from processes import until
-from test_cli import environment
-from tiny import DIVERGING, FAILING, LONG, tiny
+from helpers.command_line import environment
+from helpers.processes import until
+from helpers.tiny import DIVERGING, FAILING, LONG, tiny
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.cli import main
@@ -101,7 +101,7 @@ def test_a_worker_killed_in_the_middle_of_a_run_costs_nothing_but_its_time(clust
         DIVERGING: "diverged",
         FAILING: "failed",
     }
-    assert "momentum" in found[FAILING].reason
+    assert "leaves conv1_1 without channels" in found[FAILING].reason
     shares = told(cluster, LONG)
     assert shares.count(min(shares)) == 1, "it began once, and went on from its checkpoint"
 

@@ -1,7 +1,7 @@
 """The queue: nothing is done twice or lost, whatever is killed."""
 
-import dataclasses
 import multiprocessing
+import os
 import resource
 import signal
 import subprocess
@@ -10,54 +10,31 @@ import threading
 import time
 from collections import defaultdict
 from contextlib import ExitStack
-from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
 
 import pytest
 import torch
-from processes import nursery, until
-from test_cli import environment
-from test_runs import a_record
-from tiny import DIVERGING, FAILING, LONG, tiny
+from helpers import tiny as tiny_study
+from helpers.agendas import agenda_in
+from helpers.command_line import environment
+from helpers.processes import nursery, until
+from helpers.records import a_record
+from helpers.tiny import DIVERGING, FAILING, LONG, tiny
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.cli import main
 from vgg_lib.evidence import queue
-from vgg_lib.evidence.agenda import Agenda, Status, cost
-from vgg_lib.evidence.queue import Order, Queue
+from vgg_lib.evidence.queue import Queue
+from vgg_lib.evidence.queue_worker import Order, work
+from vgg_lib.evidence.reporting import StudyLine
 from vgg_lib.evidence.store import Store
-from vgg_lib.evidence.studies import Study
-from vgg_lib.evidence.testing import failed
+from vgg_lib.evidence.testing import Wanted, failed
 from vgg_lib.evidence.workshop import Workshop
 from vgg_lib.training.checkpoints import load_state
-from vgg_lib.training.loop import train
 from vgg_lib.training.runs import make_run
 
 RUN = tiny()
 WARM = tiny("B", warm_start=RUN.key)
-
-
-def agenda_in(folder, *runs, keep_weights=lambda run: True, **choices):
-    """The agenda of a study of these runs, in this folder."""
-    study = Study("those", "?", lambda known, seeds: iter(runs), 1, keep_weights)
-    return Agenda(study, Store(folder / "records.jsonl"), Workshop(folder / "runs"), **choices)
-
-
-@pytest.fixture
-def workshop(tmp_path):
-    return Workshop(tmp_path / "runs")
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "records.jsonl")
-
-
-@pytest.fixture
-def agenda_of(tmp_path):
-    """``agenda_of(run, …)`` is the agenda of a study of these runs."""
-    return partial(agenda_in, tmp_path)
 
 
 @pytest.fixture
@@ -102,7 +79,7 @@ def test_two_queues_do_each_run_once(tmp_path, store, workshop):
     found = [store.find(run).outcome for run in runs]
     assert found == ["finished", "finished", "diverged", "failed", "finished"]
     assert not list(workshop.folder.glob("*.checkpoint"))
-    assert "Invalid momentum value: -1.0" in store.find(FAILING).reason
+    assert "leaves conv1_1 without channels" in store.find(FAILING).reason
     assert "the loss became" in store.find(DIVERGING).reason
 
 
@@ -168,7 +145,7 @@ def test_the_command_killed_and_given_again_does_nothing_twice(tmp_path, monkeyp
     words = ["run", "tiny", "--workers", "2", "--store", str(store)]
     workshop = Workshop(tmp_path / "vgg_lib" / "runs")
     with (tmp_path / "said").open("w") as said:
-        command = [sys.executable, Path(__file__).with_name("tiny.py"), *words]
+        command = [sys.executable, tiny_study.__file__, *words]
         process = subprocess.Popen(command, env=environment(tmp_path) | {"TQDM_DISABLE": ""}, stderr=said)
         until(workshop.checkpoint(LONG).exists)
         assert workshop.is_being_trained(LONG)
@@ -191,11 +168,78 @@ def test_the_command_killed_and_given_again_does_nothing_twice(tmp_path, monkeyp
     )
     out = capsys.readouterr().out
     assert "tiny: 2 done (1 diverged), 0 running, 1 failed, 0 to do; hours left on 2 workers: 0.0" in out
-    assert f"failed: {FAILING}: ValueError: Invalid momentum value: -1.0" in out
+    assert f"failed: {FAILING}: InputError: width 0.0009765625 leaves conv1_1 without channels" in out
     monkeypatch.setattr(sys, "argv", ["vgg-lib", "status", "tiny", "--workers", "2", "--store", str(store)])
     with pytest.raises(SystemExit):
         main()
     assert capsys.readouterr().out == out
+
+
+def run_command(folder, words, said):
+    """What a process does that is the command line."""
+    os.environ.update(environment(folder))
+    queue._SPAWN = get_context("fork")
+    sys.argv = ["vgg-lib", *words]
+    with said.open("w") as sys.stderr:
+        main()
+
+
+def test_a_command_that_is_told_to_end_ends_its_workers_first(tmp_path):
+    workshop, said = Workshop(tmp_path / "vgg_lib" / "runs"), tmp_path / "said"
+    process = nursery().Process(target=run_command, args=(tmp_path, ["run", "tiny", "--workers", "1"], said))
+    process.start()
+    until(workshop.checkpoint(LONG).exists)
+    process.terminate()
+    process.join()
+    assert process.exitcode == 128 + signal.SIGTERM
+    assert not workshop.is_being_trained(LONG)
+    assert load_state(workshop.checkpoint(LONG))["epoch"] < 8
+    assert "stopped: what was being trained goes on from its checkpoint next time" in said.read_text()
+
+
+def test_a_worker_that_is_stopped_for_a_while_is_not_dead(agenda_of, store, workshop, quick_workers, monkeypatch):
+    drawn, workers = [], set()
+    draw = StudyLine.draw
+
+    def watch(line, shares):
+        drawn.append(shares)
+        workers.update(process.pid for process in multiprocessing.active_children() if process.name == LONG.key)
+        draw(line, shares)
+
+    monkeypatch.setattr(queue, "DRAW_AGAIN", 0.01)
+    monkeypatch.setattr(StudyLine, "draw", watch)
+
+    def stop_for_a_while():
+        until(workshop.checkpoint(LONG).exists)
+        [worker] = workers
+        os.kill(worker, signal.SIGSTOP)
+        before = len(drawn)
+        until(lambda: len(drawn) > before + 50)  # the queue goes on without a word from it
+        os.kill(worker, signal.SIGCONT)
+
+    stopping = threading.Thread(target=stop_for_a_while)
+    stopping.start()
+    Queue(agenda_of(LONG), workers=1).run()
+    stopping.join()
+    assert outcomes(store) == [(LONG.key, "finished")] and len(workers) == 1
+
+
+def test_a_queue_that_is_stopped_for_a_while_goes_on(tmp_path, store, workshop):
+    runs = [RUN, tiny(seed=1), tiny(seed=2)]
+    process, _ = queue_process(tmp_path, runs)
+    until(workshop.checkpoint(RUN).exists)
+    os.kill(process.pid, signal.SIGSTOP)
+    until(lambda: len(list(store)) == 2)  # its two workers go on to the end
+    os.kill(process.pid, signal.SIGCONT)
+    process.join()
+    assert process.exitcode == 0
+    assert outcomes(store) == sorted((run.key, "finished") for run in runs)
+
+
+def test_weights_that_nobody_wants_any_more_go(agenda_of, store, quick_workers, workshop):
+    Queue(agenda_of(WARM, RUN, keep_weights=lambda run: False), workers=1).run()
+    assert outcomes(store) == sorted([(RUN.key, "finished"), (WARM.key, "finished")])
+    assert not list(workshop.folder.glob("*.safetensors"))
 
 
 def test_a_failed_run_is_trained_again_where_that_is_wanted(agenda_of, store, quick_workers):
@@ -214,8 +258,8 @@ def test_a_run_that_another_queue_has_done_meanwhile_is_not_trained(store, works
     if outcome != "failed":
         workshop.weights(RUN.key).touch()
     ours, theirs = nursery().Pipe(duplex=False)
-    order = Order(RUN, workshop, store, root=None, threads=1, again=False, for_weights=True)
-    process = nursery().Process(target=queue.work, args=(order, theirs))
+    order = Order(RUN, workshop, store, root=None, threads=1, again=False, for_weights=True, wanted=Wanted())
+    process = nursery().Process(target=work, args=(order, theirs))
     process.start()
     assert ours.recv() == ("failed" if outcome == "failed" else "done")
     process.join()
@@ -256,90 +300,6 @@ def test_a_source_that_cannot_be_trained_again_is_not_tried_for_ever(agenda_of, 
     store.add(a_record(FAILING))  # it could, on another machine
     Queue(agenda_of(warm), workers=1).run()
     assert outcomes(store) == sorted([(FAILING.key, "finished"), (warm.key, "failed")])
-
-
-def test_what_is_missing_comes_in_order_and_a_source_before_its_warm_start(agenda_of, store, workshop):
-    other = tiny(seed=1)
-    those = agenda_of(WARM, LONG, RUN, other, DIVERGING)
-    store.add(a_record(other))
-    store.add(failed(DIVERGING, "no memory"))
-    assert those.missing(store.latest()) == [RUN, LONG]
-    store.add(a_record(RUN))
-    assert those.missing(store.latest()) == [RUN, LONG]  # its weights are not there
-    workshop.folder.mkdir()
-    workshop.weights(RUN.key).touch()
-    assert those.missing(store.latest()) == [WARM, LONG]
-    those.again = True
-    assert those.missing(store.latest()) == [WARM, LONG, DIVERGING]
-
-
-def test_the_status_counts_runs_and_hours(agenda_of, store, workshop):
-    runs = [tiny(seed=seed) for seed in range(7)]
-    those = agenda_of(*runs)
-    assert those.status(workers=2).hours_left is None
-    assert not workshop.folder.exists()
-    store.add(a_record(runs[0], seconds=1800.0))
-    store.add(a_record(runs[1], seconds=5400.0))
-    store.add(a_record(runs[2], outcome="diverged", seconds=1.0))
-    store.add(failed(runs[3], "no memory"))
-    with workshop.lock(runs[4]):
-        status = those.status(workers=2)
-    assert dataclasses.replace(status, failures=[]) == Status(
-        done=3, diverged=1, running=1, failures=[], to_do=2, hours_left=pytest.approx(1.5)
-    )  # three of an hour, two at once
-    assert [failure.reason for failure in status.failures] == ["no memory"] and status.failed == 1
-
-
-def test_hours_left_know_that_a_longer_run_takes_longer(agenda_of, store):
-    store.add(a_record(RUN, seconds=3600.0))
-    assert agenda_of(RUN, tiny(epochs=3)).status(workers=1).hours_left == pytest.approx(3)
-
-
-def test_a_run_costs_more_the_wider_and_the_longer_it_is():
-    assert cost(tiny(epochs=3)) == pytest.approx(3 * cost(RUN))
-    assert cost(make_run("D")) > cost(make_run("A")) > 2 * cost(make_run("A", width=1 / 8))
-
-
-def test_a_damaged_checkpoint_begins_again_and_what_was_half_written_goes(workshop):
-    checkpoint = workshop.checkpoint(RUN)
-    train(RUN, max_steps=1, checkpoint=checkpoint, progress=False)
-    checkpoint.write_bytes(checkpoint.read_bytes()[:-1])
-    half, others = (workshop.folder / f".{key}.checkpoint.1.part" for key in (RUN.key, LONG.key))
-    half.touch()
-    others.touch()
-    steps = []
-    made = workshop.attempt(RUN, watch=lambda done, *_: steps.append(done))
-    assert (made.outcome, steps[0]) == ("finished", 1)
-    assert others.exists() and not half.exists()
-    assert workshop.weights(RUN.key).exists()
-
-
-@pytest.mark.parametrize("size", [0, 5_000])
-def test_a_full_disk_is_not_the_runs_fault(workshop, store, full_disk, size):
-    store.add(a_record())
-    train(RUN, max_steps=1, checkpoint=workshop.checkpoint(RUN), progress=False)
-    before = {path: path.read_bytes() for path in (store.path, workshop.checkpoint(RUN))}
-    with full_disk(size), pytest.raises(InputError, match="free some space"):
-        workshop.do(RUN, store)
-    assert {path: path.read_bytes() for path in before} == before
-
-
-def test_a_record_that_does_not_fit_leaves_the_checkpoint(workshop, store, full_disk):
-    workshop.folder.mkdir()
-    workshop.checkpoint(RUN).touch()
-    with full_disk(10), pytest.raises(InputError, match="cannot add a record"):
-        workshop.finish(a_record(RUN), store)
-    assert workshop.checkpoint(RUN).exists() and not store.path.exists()
-
-
-def test_a_failed_run_keeps_its_checkpoint(workshop, store):
-    workshop.folder.mkdir()
-    workshop.checkpoint(RUN).touch()
-    workshop.finish(failed(RUN, "no memory"), store)
-    assert workshop.checkpoint(RUN).exists()
-    workshop.finish(a_record(RUN), store)
-    assert not workshop.checkpoint(RUN).exists()
-    assert [record.outcome for record in store] == ["failed", "finished"]
 
 
 def test_without_photographs_no_run_is_tried(agenda_of, store, cache, tmp_path):
