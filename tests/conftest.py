@@ -1,4 +1,4 @@
-"""What several tests share: no progress bars, a small fake Imagenette, a cache of one's own, a full disk."""
+"""What several tests share: no progress bars, a small fake Imagenette, a cache of one's own, a full disk, an agenda."""
 
 import os
 
@@ -7,14 +7,19 @@ os.environ["TQDM_DISABLE"] = "1"
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.agendas import agenda_in
 from hypothesis import settings
 from PIL import Image
 
 from vgg_lib.data import imagenette
+from vgg_lib.evidence.agenda import Agenda
+from vgg_lib.evidence.store import Store
+from vgg_lib.evidence.workshop import Workshop
 
 # The same examples every time: a failure on one machine is a failure on all.
 settings.register_profile("suite", deadline=None, derandomize=True, database=None, max_examples=40)
@@ -63,3 +68,21 @@ def full_disk() -> Callable[[int], AbstractContextManager[None]]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     return limited
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    """Where the runs of ``agenda_of`` are trained."""
+    return Workshop(tmp_path / "runs")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Where their records are."""
+    return Store(tmp_path / "records.jsonl")
+
+
+@pytest.fixture
+def agenda_of(tmp_path: Path) -> Callable[..., Agenda]:
+    """``agenda_of(run, …)`` is the agenda of a study of these runs."""
+    return partial(agenda_in, tmp_path)

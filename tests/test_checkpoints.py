@@ -9,8 +9,8 @@ import time
 
 import pytest
 import torch
-from processes import nursery, until
-from test_cli import environment
+from helpers.command_line import environment
+from helpers.processes import nursery, until
 
 from vgg_lib.basics import files
 from vgg_lib.basics.errors import InputError

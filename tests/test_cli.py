@@ -1,6 +1,5 @@
 """Real commands, as a user would type them: exit codes, messages, and what is left on disk."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -8,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from helpers.command_line import Said, command, environment
 from PIL import Image
 
 from vgg_lib import doctor
@@ -23,12 +22,6 @@ from vgg_lib.networks.model import vgg
 from vgg_lib.training.weights import carried, load_net, save_net
 
 CARRIED = Path(str(files("vgg_lib"))) / "weights_carried" / "things.safetensors"
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture
@@ -46,22 +39,6 @@ def vgg_lib(tmp_path, monkeypatch, capsys) -> Callable[..., Said]:
         return Said(stopped.value.code or 0, *capsys.readouterr())
 
     return run
-
-
-def command(*words, home: Path, **more) -> subprocess.CompletedProcess[str]:
-    """Run ``vgg-lib`` with its data and cache folders below ``home``, and no Imagenette named."""
-    return subprocess.run(
-        [sys.executable, "-m", "vgg_lib", *map(str, words)],
-        env=environment(home),
-        capture_output=True,
-        text=True,
-        **more,
-    )
-
-
-def environment(home: Path) -> dict[str, str]:
-    named = {k: v for k, v in os.environ.items() if k != "VGG_LIB_DATA"}
-    return named | {"HOME": str(home), "XDG_DATA_HOME": str(home), "VGG_LIB_CACHE": str(home / "cache")}
 
 
 def test_describe_counts_vgg16(tmp_path):

@@ -11,17 +11,20 @@ import pytest
 import torch
 from distributed import Client, LocalCluster
 from filelock import FileLock
-from processes import until
-from test_cli import environment
-from tiny import DIVERGING, FAILING, LONG, tiny
+from helpers.command_line import environment
+from helpers.processes import until
+from helpers.tiny import DIVERGING, FAILING, LONG, tiny
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.cli import main
 from vgg_lib.evidence import cluster as module
+from vgg_lib.evidence import cluster_worker
+from vgg_lib.evidence.agenda import Agenda
 from vgg_lib.evidence.cluster import ClusterQueue
+from vgg_lib.evidence.reporting import StudyLine
 from vgg_lib.evidence.store import Store
 from vgg_lib.evidence.studies import STUDIES, Study
-from vgg_lib.evidence.workshop import Workshop, perform
+from vgg_lib.evidence.workshop import Workshop
 from vgg_lib.training.runs import make_run
 
 SOURCE = tiny()
@@ -57,7 +60,8 @@ def queue_of(cluster, tmp_path):
     def make(*runs, ask=None, **choices):
         study = Study("those", "?", ask or (lambda known, seeds: iter(runs)), 1)
         where = {"scheduler": cluster.scheduler_address, "folder": tmp_path / "shared"}
-        return ClusterQueue(study, Store(tmp_path / "records.jsonl"), Workshop(tmp_path / "runs"), **where | choices)
+        agenda = Agenda(study, Store(tmp_path / "records.jsonl"), Workshop(tmp_path / "runs"))
+        return ClusterQueue(agenda, **where | choices)
 
     return make
 
@@ -86,10 +90,10 @@ def test_a_worker_killed_in_the_middle_of_a_run_costs_nothing_but_its_time(clust
     queue = queue_of(ask=ask)
     with ThreadPoolExecutor() as pool:
         killing = pool.submit(kill_worker_of, LONG, cluster, queue.folder)
-        queue()
+        queue.run()
         killing.result()
-    found = {record.run: record for record in queue.store}
-    assert len(list(queue.store)) == 5
+    found = {record.run: record for record in queue.agenda.store}
+    assert len(list(queue.agenda.store)) == 5
     assert {run: record.outcome for run, record in found.items()} == {
         LONG: "finished",
         SOURCE: "finished",
@@ -97,14 +101,14 @@ def test_a_worker_killed_in_the_middle_of_a_run_costs_nothing_but_its_time(clust
         DIVERGING: "diverged",
         FAILING: "failed",
     }
-    assert "momentum" in found[FAILING].reason
+    assert "leaves conv1_1 without channels" in found[FAILING].reason
     shares = told(cluster, LONG)
     assert shares.count(min(shares)) == 1, "it began once, and went on from its checkpoint"
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        undisturbed = {run: perform(run, queue.workshop) for run in (LONG, WARM)}
+        undisturbed = {run: queue.agenda.workshop.attempt(run) for run in (LONG, WARM)}
     finally:
         torch.set_num_threads(threads)
     for run, record in undisturbed.items():
@@ -113,7 +117,7 @@ def test_a_worker_killed_in_the_middle_of_a_run_costs_nothing_but_its_time(clust
 
     left = {path.suffix for path in queue.folder.iterdir() if run_of_name(path) != FAILING.key}
     assert left == {".lock", ".safetensors"}  # the weights that WARM started from
-    assert not queue.workshop.is_being_trained(LONG)
+    assert not queue.agenda.workshop.is_being_trained(LONG)
 
 
 def run_of_name(path: Path) -> str:
@@ -126,9 +130,9 @@ def test_a_run_that_kills_its_workers_is_recorded_as_failed(cluster, queue_of, m
     queue = queue_of(run)
     with ThreadPoolExecutor() as pool:
         killing = pool.submit(kill_worker_of, run, cluster, queue.folder)
-        queue()
+        queue.run()
         killing.result()
-    [record] = queue.store
+    [record] = queue.agenda.store
     assert record.outcome == "failed"
     assert "its worker died 1 times, last tcp://127.0.0.1:" in record.reason
 
@@ -141,12 +145,12 @@ def test_a_queue_that_is_stopped_stops_its_workers(cluster, queue_of, monkeypatc
         if told(cluster, run):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(queue, "_show", stop)
+    monkeypatch.setattr(StudyLine, "draw", stop)
     with pytest.raises(KeyboardInterrupt):
-        queue()
+        queue.run()
     with FileLock(queue.folder / f"{run.key}.worker.lock", timeout=PATIENCE):  # long before 5000 epochs are done
-        assert not list(queue.store)
-    assert not queue.workshop.is_being_trained(run)
+        assert not list(queue.agenda.store)
+    assert not queue.agenda.workshop.is_being_trained(run)
 
 
 def test_photographs_that_a_worker_does_not_have_are_said_so(queue_of, tmp_path):
@@ -154,25 +158,25 @@ def test_photographs_that_a_worker_does_not_have_are_said_so(queue_of, tmp_path)
         r"worker tcp://127\.0\.0\.1:\d+ on .*: the data folder is .*, which does not hold imagenette2-160/.*each worker"
     )
     with pytest.raises(InputError, match=says):
-        queue_of(make_run("A", "laptop"), root=tmp_path)()
+        queue_of(make_run("A", "laptop"), root=tmp_path).run()
 
 
 def test_a_folder_that_a_worker_cannot_write_to_is_said_so(queue_of, tmp_path):
     (tmp_path / "shared").write_text("a file")
     with pytest.raises(InputError, match=r"worker tcp://.*/shared cannot be worked in .*: choose another folder"):
-        queue_of(SOURCE)()
+        queue_of(SOURCE).run()
 
 
 def test_workers_of_another_version_are_refused(queue_of, monkeypatch):
-    monkeypatch.setattr(module, "__version__", "0.0.1")
+    monkeypatch.setattr(cluster_worker, "__version__", "0.0.1")
     with pytest.raises(InputError, match=r"worker tcp://.* has vgg_lib .*, and here is vgg_lib 0\.0\.1 with PyTorch"):
-        queue_of(SOURCE)()
+        queue_of(SOURCE).run()
 
 
 def test_a_scheduler_that_goes_away_ends_the_queue(queue_of, capsys):
     with ThreadPoolExecutor() as pool, start(n_workers=0) as nobody:
         queue = queue_of(SOURCE, scheduler=nobody.scheduler_address)
-        waiting = pool.submit(queue)
+        waiting = pool.submit(queue.run)
         until(lambda: queue._waits, PATIENCE)
         nobody.close()
         with pytest.raises(InputError, match=r"the Dask scheduler at tcp://.* is gone .*: start it again, then this"):
@@ -183,17 +187,17 @@ def test_a_scheduler_that_goes_away_ends_the_queue(queue_of, capsys):
 def test_a_scheduler_that_is_not_there_is_said_so(queue_of, monkeypatch):
     monkeypatch.setattr(module, "PATIENCE", 0.2)
     with pytest.raises(InputError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1 .*: start one with"):
-        queue_of(SOURCE, scheduler="tcp://127.0.0.1:1")()
+        queue_of(SOURCE, scheduler="tcp://127.0.0.1:1").run()
 
 
 def test_without_dask_it_says_what_to_install(queue_of, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"a cluster needs Dask .*: pip install 'vgg-lib\[cluster\]'"):
-        queue_of(SOURCE)()
+        queue_of(SOURCE).run()
 
 
 def test_checkpoints_and_results_do_not_share_a_folder(queue_of, tmp_path):
-    with pytest.raises(InputError, match=r"folder .*/runs is where the queue keeps what comes back"):
+    with pytest.raises(InputError, match=r"folder .*/runs is where the queue saves what comes back"):
         queue_of(SOURCE, folder=tmp_path / "runs")
 
 

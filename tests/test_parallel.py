@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from processes import until
+from helpers.processes import until
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.augmentation import as_drawn

@@ -1,7 +1,7 @@
 """The queue: nothing is done twice or lost, whatever is killed."""
 
-import dataclasses
 import multiprocessing
+import os
 import resource
 import signal
 import subprocess
@@ -9,53 +9,32 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from functools import partial
+from contextlib import ExitStack
 from multiprocessing import get_context
-from pathlib import Path
 
 import pytest
 import torch
-from processes import nursery, until
-from test_cli import environment
-from test_runs import a_record
-from tiny import DIVERGING, FAILING, LONG, tiny
+from helpers import tiny as tiny_study
+from helpers.agendas import agenda_in
+from helpers.command_line import environment
+from helpers.processes import nursery, until
+from helpers.records import a_record
+from helpers.tiny import DIVERGING, FAILING, LONG, tiny
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.cli import main
 from vgg_lib.evidence import queue
-from vgg_lib.evidence.queue import Queue, cost
+from vgg_lib.evidence.queue import Queue
+from vgg_lib.evidence.queue_worker import Order, work
+from vgg_lib.evidence.reporting import StudyLine
 from vgg_lib.evidence.store import Store
-from vgg_lib.evidence.studies import Study
-from vgg_lib.evidence.testing import failed
-from vgg_lib.evidence.workshop import Workshop, finish, perform
+from vgg_lib.evidence.testing import Wanted, failed
+from vgg_lib.evidence.workshop import Workshop
 from vgg_lib.training.checkpoints import load_state
-from vgg_lib.training.loop import train
 from vgg_lib.training.runs import make_run
 
 RUN = tiny()
 WARM = tiny("B", warm_start=RUN.key)
-
-
-def queue_in(folder, *runs, **choices):
-    """A queue for a study of these runs, in this folder."""
-    study = Study("those", "?", lambda known, seeds: iter(runs), 1)
-    return Queue(study, Store(folder / "records.jsonl"), Workshop(folder / "runs"), **choices)
-
-
-@pytest.fixture
-def workshop(tmp_path):
-    return Workshop(tmp_path / "runs")
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "records.jsonl")
-
-
-@pytest.fixture
-def queue_of(tmp_path):
-    """``queue_of(run, …)`` is a queue for a study of these runs."""
-    return partial(queue_in, tmp_path)
 
 
 @pytest.fixture
@@ -76,7 +55,7 @@ def run_queue(folder, said, runs, largest_file=resource.RLIM_INFINITY):
     queue.LOOK_AGAIN = 0.1
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, resource.RLIM_INFINITY))
     try:
-        queue_in(folder, *runs, workers=2)()
+        Queue(agenda_in(folder, *runs), workers=2).run()
     except InputError as error:
         said.send(str(error))
 
@@ -100,7 +79,7 @@ def test_two_queues_do_each_run_once(tmp_path, store, workshop):
     found = [store.find(run).outcome for run in runs]
     assert found == ["finished", "finished", "diverged", "failed", "finished"]
     assert not list(workshop.folder.glob("*.checkpoint"))
-    assert "Invalid momentum value: -1.0" in store.find(FAILING).reason
+    assert "leaves conv1_1 without channels" in store.find(FAILING).reason
     assert "the loss became" in store.find(DIVERGING).reason
 
 
@@ -135,17 +114,17 @@ def killing():
         thread.join()
 
 
-def test_a_run_whose_worker_is_killed_goes_on(queue_of, store, workshop, quick_workers, killing, monkeypatch):
+def test_a_run_whose_worker_is_killed_goes_on(agenda_of, store, workshop, quick_workers, killing, monkeypatch):
     run, shares = tiny(epochs=4), defaultdict(list)
-    hear = queue._Job.hear
+    receive = queue._Job.receive
 
-    def overhear(job, child):
-        hear(job, child)
+    def overhear(job):
+        receive(job)
         shares[job.process.pid].append(job.share)
 
-    monkeypatch.setattr(queue._Job, "hear", overhear)
+    monkeypatch.setattr(queue._Job, "receive", overhear)
     killing(run, 1, workshop.checkpoint(run).exists)
-    queue_of(run, workers=1)()
+    Queue(agenda_of(run), workers=1).run()
     assert outcomes(store) == [(run.key, "finished")]
     assert len(store.find(run).losses) == 4
     first, second = (list(filter(None, told)) for told in shares.values())
@@ -153,10 +132,10 @@ def test_a_run_whose_worker_is_killed_goes_on(queue_of, store, workshop, quick_w
 
 
 def test_a_run_whose_worker_dies_again_and_again_has_failed_and_the_others_are_trained(
-    queue_of, store, quick_workers, killing
+    agenda_of, store, quick_workers, killing
 ):
     killing(LONG, queue.DEATHS, lambda: True)
-    queue_of(LONG, RUN, workers=1)()
+    Queue(agenda_of(LONG, RUN), workers=1).run()
     assert outcomes(store) == sorted([(LONG.key, "failed"), (RUN.key, "finished")])
     assert store.find(LONG).reason.startswith("its process ended 3 times, last with exit code -9")
 
@@ -166,7 +145,7 @@ def test_the_command_killed_and_given_again_does_nothing_twice(tmp_path, monkeyp
     words = ["run", "tiny", "--workers", "2", "--store", str(store)]
     workshop = Workshop(tmp_path / "vgg_lib" / "runs")
     with (tmp_path / "said").open("w") as said:
-        command = [sys.executable, Path(__file__).with_name("tiny.py"), *words]
+        command = [sys.executable, tiny_study.__file__, *words]
         process = subprocess.Popen(command, env=environment(tmp_path) | {"TQDM_DISABLE": ""}, stderr=said)
         until(workshop.checkpoint(LONG).exists)
         assert workshop.is_being_trained(LONG)
@@ -189,19 +168,86 @@ def test_the_command_killed_and_given_again_does_nothing_twice(tmp_path, monkeyp
     )
     out = capsys.readouterr().out
     assert "tiny: 2 done (1 diverged), 0 running, 1 failed, 0 to do; hours left on 2 workers: 0.0" in out
-    assert f"failed: {FAILING}: ValueError: Invalid momentum value: -1.0" in out
+    assert f"failed: {FAILING}: InputError: width 0.0009765625 leaves conv1_1 without channels" in out
     monkeypatch.setattr(sys, "argv", ["vgg-lib", "status", "tiny", "--workers", "2", "--store", str(store)])
     with pytest.raises(SystemExit):
         main()
     assert capsys.readouterr().out == out
 
 
-def test_a_failed_run_is_trained_again_where_that_is_wanted(queue_of, store, quick_workers):
+def run_command(folder, words, said):
+    """What a process does that is the command line."""
+    os.environ.update(environment(folder))
+    queue._SPAWN = get_context("fork")
+    sys.argv = ["vgg-lib", *words]
+    with said.open("w") as sys.stderr:
+        main()
+
+
+def test_a_command_that_is_told_to_end_ends_its_workers_first(tmp_path):
+    workshop, said = Workshop(tmp_path / "vgg_lib" / "runs"), tmp_path / "said"
+    process = nursery().Process(target=run_command, args=(tmp_path, ["run", "tiny", "--workers", "1"], said))
+    process.start()
+    until(workshop.checkpoint(LONG).exists)
+    process.terminate()
+    process.join()
+    assert process.exitcode == 128 + signal.SIGTERM
+    assert not workshop.is_being_trained(LONG)
+    assert load_state(workshop.checkpoint(LONG))["epoch"] < 8
+    assert "stopped: what was being trained goes on from its checkpoint next time" in said.read_text()
+
+
+def test_a_worker_that_is_stopped_for_a_while_is_not_dead(agenda_of, store, workshop, quick_workers, monkeypatch):
+    drawn, workers = [], set()
+    draw = StudyLine.draw
+
+    def watch(line, shares):
+        drawn.append(shares)
+        workers.update(process.pid for process in multiprocessing.active_children() if process.name == LONG.key)
+        draw(line, shares)
+
+    monkeypatch.setattr(queue, "DRAW_AGAIN", 0.01)
+    monkeypatch.setattr(StudyLine, "draw", watch)
+
+    def stop_for_a_while():
+        until(workshop.checkpoint(LONG).exists)
+        [worker] = workers
+        os.kill(worker, signal.SIGSTOP)
+        before = len(drawn)
+        until(lambda: len(drawn) > before + 50)  # the queue goes on without a word from it
+        os.kill(worker, signal.SIGCONT)
+
+    stopping = threading.Thread(target=stop_for_a_while)
+    stopping.start()
+    Queue(agenda_of(LONG), workers=1).run()
+    stopping.join()
+    assert outcomes(store) == [(LONG.key, "finished")] and len(workers) == 1
+
+
+def test_a_queue_that_is_stopped_for_a_while_goes_on(tmp_path, store, workshop):
+    runs = [RUN, tiny(seed=1), tiny(seed=2)]
+    process, _ = queue_process(tmp_path, runs)
+    until(workshop.checkpoint(RUN).exists)
+    os.kill(process.pid, signal.SIGSTOP)
+    until(lambda: len(list(store)) == 2)  # its two workers go on to the end
+    os.kill(process.pid, signal.SIGCONT)
+    process.join()
+    assert process.exitcode == 0
+    assert outcomes(store) == sorted((run.key, "finished") for run in runs)
+
+
+def test_weights_that_nobody_wants_any_more_go(agenda_of, store, quick_workers, workshop):
+    Queue(agenda_of(WARM, RUN, keep_weights=lambda run: False), workers=1).run()
+    assert outcomes(store) == sorted([(RUN.key, "finished"), (WARM.key, "finished")])
+    assert not list(workshop.folder.glob("*.safetensors"))
+
+
+def test_a_failed_run_is_trained_again_where_that_is_wanted(agenda_of, store, quick_workers):
     store.add(failed(FAILING, "no memory"))
     store.add(failed(RUN, "no memory"))
-    queue_of(FAILING, RUN, workers=1)()
+    Queue(agenda_of(FAILING, RUN), workers=1).run()
     assert len(list(store)) == 2
-    queue_of(FAILING, RUN, workers=1, again=True)()
+    Queue(agenda_of(FAILING, RUN, again=True), workers=1).run()
     assert [record.outcome for record in store] == ["failed", "failed", "failed", "finished"]
 
 
@@ -212,149 +258,66 @@ def test_a_run_that_another_queue_has_done_meanwhile_is_not_trained(store, works
     if outcome != "failed":
         workshop.weights(RUN.key).touch()
     ours, theirs = nursery().Pipe(duplex=False)
-    process = nursery().Process(target=queue._work, args=(RUN, workshop, store, None, False, 1, theirs))
+    order = Order(RUN, workshop, store, root=None, threads=1, again=False, for_weights=True, wanted=Wanted())
+    process = nursery().Process(target=work, args=(order, theirs))
     process.start()
-    assert ours.recv() == "done"
+    assert ours.recv() == ("failed" if outcome == "failed" else "done")
     process.join()
     assert outcomes(store) == [(RUN.key, outcome)]
 
 
-def test_a_run_that_another_queue_trains_is_waited_for(queue_of, store, workshop, monkeypatch):
-    lock = workshop.lock(RUN)
-    lock.acquire()
+def test_a_run_that_another_queue_trains_is_waited_for(agenda_of, store, workshop, monkeypatch):
+    lock = ExitStack()
+    lock.enter_context(workshop.lock(RUN))
 
     def the_other_queue_goes_on(_):
         store.add(a_record(RUN))
-        lock.release()
+        lock.close()
 
     monkeypatch.setattr(queue, "_SPAWN", None)  # no worker is started to find that out
     monkeypatch.setattr(queue, "LOOK_AGAIN", 0)
     monkeypatch.setattr(time, "sleep", the_other_queue_goes_on)
-    queue_of(RUN)()
+    Queue(agenda_of(RUN)).run()
     assert outcomes(store) == [(RUN.key, "finished")]
 
 
-def test_a_warm_start_trains_its_source_again_where_the_weights_are_gone(queue_of, store, quick_workers, workshop):
+def test_a_warm_start_trains_its_source_again_where_the_weights_are_gone(agenda_of, store, quick_workers, workshop):
     store.add(a_record(RUN))
-    queue_of(WARM, workers=1)()
+    Queue(agenda_of(WARM), workers=1).run()
     assert outcomes(store) == sorted([(RUN.key, "finished"), (WARM.key, "finished")])
     assert workshop.weights(RUN.key).exists()
 
 
-def test_a_warm_start_whose_source_failed_has_failed(queue_of, store, quick_workers):
+def test_a_warm_start_whose_source_failed_has_failed(agenda_of, store, quick_workers):
     warm = tiny("B", warm_start=FAILING.key)
-    queue_of(warm, FAILING, workers=1)()
+    Queue(agenda_of(warm, FAILING), workers=1).run()
     assert outcomes(store) == sorted([(FAILING.key, "failed"), (warm.key, "failed")])
     assert "there is no file of weights" in store.find(warm).reason
 
 
-def test_a_source_that_cannot_be_trained_again_is_not_tried_for_ever(queue_of, store, quick_workers):
+def test_a_source_that_cannot_be_trained_again_is_not_tried_for_ever(agenda_of, store, quick_workers):
     warm = tiny("B", warm_start=FAILING.key)
     store.add(a_record(FAILING))  # it could, on another machine
-    queue_of(warm, workers=1)()
+    Queue(agenda_of(warm), workers=1).run()
     assert outcomes(store) == sorted([(FAILING.key, "finished"), (warm.key, "failed")])
 
 
-def test_what_is_missing_comes_in_order_and_a_source_before_its_warm_start(queue_of, store, workshop):
-    other = tiny(seed=1)
-    those = queue_of(WARM, LONG, RUN, other, DIVERGING)
-    store.add(a_record(other))
-    store.add(failed(DIVERGING, "no memory"))
-    assert those.missing(store.latest()) == [RUN, LONG]
-    store.add(a_record(RUN))
-    assert those.missing(store.latest()) == [RUN, LONG]  # its weights are not there
-    workshop.folder.mkdir()
-    workshop.weights(RUN.key).touch()
-    assert those.missing(store.latest()) == [WARM, LONG]
-    those.again = True
-    assert those.missing(store.latest()) == [WARM, LONG, DIVERGING]
-
-
-def test_the_status_counts_runs_and_hours(queue_of, store, workshop):
-    runs = [tiny(seed=seed) for seed in range(7)]
-    those = queue_of(*runs, workers=2)
-    assert those.status().hours_left is None
-    assert not workshop.folder.exists()
-    store.add(a_record(runs[0], seconds=1800.0))
-    store.add(a_record(runs[1], seconds=5400.0))
-    store.add(a_record(runs[2], outcome="diverged", seconds=1.0))
-    store.add(failed(runs[3], "no memory"))
-    with workshop.lock(runs[4]):
-        status = those.status()
-    assert dataclasses.replace(status, failures=[]) == queue.Status(
-        done=3, diverged=1, running=1, failures=[], to_do=2, hours_left=pytest.approx(1.5)
-    )  # three of an hour, two at once
-    assert [failure.reason for failure in status.failures] == ["no memory"] and status.failed == 1
-
-
-def test_hours_left_know_that_a_longer_run_takes_longer(queue_of, store):
-    store.add(a_record(RUN, seconds=3600.0))
-    assert queue_of(RUN, tiny(epochs=3), workers=1).status().hours_left == pytest.approx(3)
-
-
-def test_a_run_costs_more_the_wider_and_the_longer_it_is():
-    assert cost(tiny(epochs=3)) == pytest.approx(3 * cost(RUN))
-    assert cost(make_run("D")) > cost(make_run("A")) > 2 * cost(make_run("A", width=1 / 8))
-
-
-def test_a_damaged_checkpoint_begins_again_and_what_was_half_written_goes(workshop):
-    checkpoint = workshop.checkpoint(RUN)
-    train(RUN, max_steps=1, checkpoint=checkpoint, progress=False)
-    checkpoint.write_bytes(checkpoint.read_bytes()[:-1])
-    half, others = (workshop.folder / f".{key}.checkpoint.1.part" for key in (RUN.key, LONG.key))
-    half.touch()
-    others.touch()
-    steps = []
-    made = perform(RUN, workshop, watch=lambda done, *_: steps.append(done))
-    assert (made.outcome, steps[0]) == ("finished", 1)
-    assert others.exists() and not half.exists()
-    assert workshop.weights(RUN.key).exists()
-
-
-@pytest.mark.parametrize("size", [0, 5_000])
-def test_a_full_disk_is_not_the_runs_fault(workshop, store, full_disk, size):
-    store.add(a_record())
-    train(RUN, max_steps=1, checkpoint=workshop.checkpoint(RUN), progress=False)
-    before = {path: path.read_bytes() for path in (store.path, workshop.checkpoint(RUN))}
-    with full_disk(size), pytest.raises(InputError, match="free some space"):
-        finish(perform(RUN, workshop), workshop, store)
-    assert {path: path.read_bytes() for path in before} == before
-
-
-def test_a_record_that_does_not_fit_leaves_the_checkpoint(workshop, store, full_disk):
-    workshop.folder.mkdir()
-    workshop.checkpoint(RUN).touch()
-    with full_disk(10), pytest.raises(InputError, match="cannot add a record"):
-        finish(a_record(RUN), workshop, store)
-    assert workshop.checkpoint(RUN).exists() and not store.path.exists()
-
-
-def test_a_failed_run_keeps_its_checkpoint(workshop, store):
-    workshop.folder.mkdir()
-    workshop.checkpoint(RUN).touch()
-    finish(failed(RUN, "no memory"), workshop, store)
-    assert workshop.checkpoint(RUN).exists()
-    finish(a_record(RUN), workshop, store)
-    assert not workshop.checkpoint(RUN).exists()
-    assert [record.outcome for record in store] == ["failed", "finished"]
-
-
-def test_without_photographs_no_run_is_tried(queue_of, store, cache, tmp_path):
+def test_without_photographs_no_run_is_tried(agenda_of, store, cache, tmp_path):
     with pytest.raises(InputError, match="does not hold imagenette2-160/"):
-        queue_of(make_run("A", "laptop"), root=tmp_path)()
+        Queue(agenda_of(make_run("A", "laptop")), root=tmp_path).run()
     assert not store.path.exists()
 
 
-def test_a_queue_is_not_shared_by_torchrun(queue_of, monkeypatch):
+def test_a_queue_is_not_shared_by_torchrun(agenda_of, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(InputError, match="torchrun started 2 queues as one: start it alone"):
-        queue_of(RUN)()
+        Queue(agenda_of(RUN)).run()
 
 
-def test_a_folder_that_cannot_be_worked_in_is_named(queue_of, workshop):
+def test_a_folder_that_cannot_be_worked_in_is_named(agenda_of, workshop):
     workshop.folder.write_text("no folder")
     with pytest.raises(InputError, match=r"runs cannot be worked in .*: make it a folder"):
-        queue_of(RUN)()
+        Queue(agenda_of(RUN)).run()
 
 
 @pytest.mark.parametrize(
@@ -377,10 +340,10 @@ def test_what_cannot_be_queued_is_refused(tmp_path, monkeypatch, capsys, words, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_workers_share_the_cores(queue_of, monkeypatch):
+def test_workers_share_the_cores(agenda_of, monkeypatch):
     monkeypatch.setattr(queue.machine, "cores", lambda: 8)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    shared = [(q.workers, q.threads) for q in (queue_of(workers=n) for n in (0, 2, 16))]
+    shared = [(q.workers, q.threads) for q in (Queue(agenda_of(), n) for n in (0, 2, 16))]
     assert shared == [(8, 1), (2, 4), (16, 1)]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert queue_of().workers == 1
+    assert Queue(agenda_of()).workers == 1

@@ -13,6 +13,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 import torch
+from helpers.records import a_record
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,24 +64,6 @@ OTHER_PRESET = {
 
 def names(kind):
     return [field.name for field in dataclasses.fields(kind)]
-
-
-def a_record(run=RUN, **choices):
-    evaluation = Evaluation(run.protocol, "held-out", {"top1": 25.0}, "0123", "0129")
-    return Record(
-        **{
-            "run": run,
-            "outcome": "finished",
-            "evaluations": (evaluation,),
-            "losses": (2.3, 1.1),
-            "seconds": 1.5,
-            "memory": None,
-            "data": {"train": "ab"},
-            "machine": {"device": "cpu", "threads": 2},
-            "date": "2014-09-04",
-        }
-        | choices
-    )
 
 
 #: What no training reads: names, and what else a preset has on offer.

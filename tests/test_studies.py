@@ -3,9 +3,9 @@
 import random
 
 import pytest
+from helpers.records import a_record
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_runs import a_record
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.evidence.records import Evaluation

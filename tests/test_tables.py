@@ -1,7 +1,7 @@
 """Tables of studies: what stands in them follows from the records."""
 
 import pytest
-from test_runs import a_record
+from helpers.records import a_record
 
 from vgg_lib.book.tables import arms, doublings, edges, of_study
 from vgg_lib.evidence.records import Evaluation

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, cast
 
 import torch
 import typer
-from filelock import Timeout
-from platformdirs import user_data_path
 
 from vgg_lib import doctor as checks
 from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.folders import data_folder
 from vgg_lib.basics.processes import leads
 from vgg_lib.book.scoreboard import effect, scoreboard
 from vgg_lib.book.tables import of_study
@@ -22,24 +24,24 @@ from vgg_lib.data import imagenette
 from vgg_lib.data.decoding import decode
 from vgg_lib.evaluation.posteriors import posteriors
 from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.evidence.agenda import Agenda
 from vgg_lib.evidence.claims import CLAIMS, claim
 from vgg_lib.evidence.cluster import ClusterQueue
 from vgg_lib.evidence.queue import Queue
 from vgg_lib.evidence.store import Store, recorded
 from vgg_lib.evidence.studies import STUDIES, study
 from vgg_lib.evidence.testing import evaluate as evaluate_nets
-from vgg_lib.evidence.testing import record, record_protocols
+from vgg_lib.evidence.testing import record_protocols
 from vgg_lib.evidence.verdicts import as_json as verdicts_as_json
 from vgg_lib.evidence.verdicts import status as status_of
 from vgg_lib.evidence.verdicts import verdicts
 from vgg_lib.evidence.workshop import Workshop
 from vgg_lib.networks.geometry import activation_bytes, cost_table, macs, parameters
 from vgg_lib.networks.table import NETWORKS, resolve
-from vgg_lib.training.loop import train as train_run
 from vgg_lib.training.photographs import photographs
 from vgg_lib.training.presets import PRESETS, preset
 from vgg_lib.training.runs import make_run
-from vgg_lib.training.weights import carried, load_net, run_of, save_net
+from vgg_lib.training.weights import carried, load_net, run_of
 
 app = typer.Typer(
     help="Every claim of the VGG paper, as something that runs.",
@@ -59,31 +61,28 @@ StudyStore = Annotated[
 WeightsFile = Annotated[Path | None, typer.Option(help="Weights to use; the newest trained here when left out.")]
 
 
-def home() -> Path:
-    """Where trained weights and records of the command line are kept: the user's data folder."""
-    return user_data_path("vgg_lib")
-
-
 def workshop() -> Workshop:
     """Where runs are worked on, and what they need to go on after a stop."""
-    return Workshop(home() / "runs")
+    return Workshop(data_folder() / "runs")
 
 
 def study_store(name: str, store: Path | None) -> Store:
     """Where the records of a study are kept."""
-    return Store(store or home() / f"{name}.jsonl")
+    return Store(store or data_folder() / f"{name}.jsonl")
 
 
 def trained_weights() -> list[Path]:
     """The weights that ``vgg-lib train`` wrote, the newest last."""
-    return sorted(home().glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
+    return sorted(data_folder().glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
 
 
 def newest_weights() -> Path:
     """The last weights that ``vgg-lib train`` wrote; raises :class:`InputError` where there are none."""
     found = trained_weights()
     if not found:
-        raise InputError(f"there are no trained weights in {home()}: run `vgg-lib train` first, or give --weights")
+        raise InputError(
+            f"there are no trained weights in {data_folder()}: run `vgg-lib train` first, or give --weights"
+        )
     return found[-1]
 
 
@@ -159,29 +158,20 @@ def train(
         batch_norm=batch_norm,
         **{name: value for name, value in chosen.items() if value is not None},
     )
-    if leads():
-        print(f"{run}  (run {run.key})")
-    shop = workshop()
+    records = Store(store or data_folder() / "records.jsonl")
+    path = weights or data_folder() / f"{run.key}.safetensors"
     try:
-        with shop.lock(run) if leads() else nullcontext():
-            trained = train_run(run, root=data, checkpoint=shop.checkpoint(run))
-            if not leads():
-                return
-            made = record(trained, root=data)
-            path = weights or home() / f"{run.key}.safetensors"
-            if trained.outcome == "finished":
-                save_net(trained.net, path, classes=trained.classes, run=run)
-            kept = Store(store or home() / "records.jsonl")
-            kept.add(made)
-            shop.checkpoint(run).unlink(missing_ok=True)  # last: until here a stop costs nothing but the testing
-    except Timeout:
-        raise InputError(f"run {run.key} is being trained by another process: wait for it, or choose --seed") from None
+        if not leads():
+            workshop().assist(run, root=data)
+            return
+        print(f"{run}  (run {run.key})")
+        made = workshop().do(run, records, attended=True, weights=path, root=data)
     except KeyboardInterrupt:
         print("\nstopped: the same command goes on after the last epoch that was finished", file=sys.stderr)
         raise typer.Exit(130) from None
-    print(f"record   {kept.path}")
-    if trained.outcome == "diverged":
-        print(f"diverged: {trained.reason}. A smaller learning rate or another initialisation may train.")
+    print(f"record   {records.path}")
+    if made.outcome == "diverged":
+        print(f"diverged: {made.reason}. A smaller learning rate or another initialisation may train.")
         raise typer.Exit(3)
     print(f"top-1 error {made.error:.1f} % on the {run.test_set} images, after {made.seconds:.0f} s of training")
     print(f"weights  {path}")
@@ -203,18 +193,38 @@ def run(
     store: StudyStore = None,
 ) -> None:
     """Train what a study still needs. Stop it when you like: started again it goes on where it stopped."""
-    words = (study(study_name), study_store(study_name, store), workshop(), seeds, workers, data, again)
+    agenda = Agenda(study(study_name), study_store(study_name, store), workshop(), seeds, again)
     if scheduler and workers:
         raise InputError(f"--workers {workers} is for this machine: a cluster has as many as you started, leave it out")
     if folder and not scheduler:
         raise InputError(f"--folder {folder} is for a cluster: name its --scheduler, or leave it out")
-    queue = ClusterQueue(*words, scheduler=scheduler, folder=folder) if scheduler else Queue(*words)
+    queue = ClusterQueue(agenda, scheduler, folder, data) if scheduler else Queue(agenda, workers, data)
+    with ending_on_signals("what was being trained goes on from its checkpoint next time"):
+        queue.run()
+    show_status(agenda, queue.workers)
+
+
+@contextmanager
+def ending_on_signals(how_to_go_on: str) -> Iterator[None]:
+    """End on Ctrl-C or SIGTERM with the exit code that shells expect, once what is inside has cleaned up."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # once is enough
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
     try:
-        queue()
-    except KeyboardInterrupt:
-        print("\nstopped: what was being trained goes on from its checkpoint next time", file=sys.stderr)
-        raise typer.Exit(130) from None
-    show_status(queue)
+        yield
+    except (KeyboardInterrupt, _Terminated) as stopped:
+        print(f"\nstopped: {how_to_go_on}", file=sys.stderr)
+        number = signal.SIGINT if isinstance(stopped, KeyboardInterrupt) else signal.SIGTERM
+        raise typer.Exit(128 + number) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Terminated(BaseException):
+    """The process was told to end."""
 
 
 @app.command()
@@ -226,16 +236,17 @@ def status(
 ) -> None:
     """Say which runs of a study are done, running, failed, to do, and how many hours are left."""
     for name in [study_name] if study_name else STUDIES:
-        show_status(Queue(study(name), study_store(name, store), workshop(), seeds, workers))
+        agenda = Agenda(study(name), study_store(name, store), workshop(), seeds)
+        show_status(agenda, Queue(agenda, workers).workers)
 
 
-def show_status(queue: Queue) -> None:
+def show_status(agenda: Agenda, workers: int) -> None:
     """Print where a study stands."""
-    s = queue.status()
+    s = agenda.status(workers)
     left = "unknown until a run is done" if s.hours_left is None else f"{s.hours_left:.1f}"
     print(
-        f"{queue.study.name}: {s.done} done ({s.diverged} diverged), {s.running} running, {s.failed} failed, "
-        f"{s.to_do} to do; hours left on {queue.workers} workers: {left}"
+        f"{agenda.study.name}: {s.done} done ({s.diverged} diverged), {s.running} running, {s.failed} failed, "
+        f"{s.to_do} to do; hours left on {workers} workers: {left}"
     )
     for failure in s.failures:
         print(f"  failed: {failure.run}: {failure.reason}")

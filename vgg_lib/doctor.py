@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from vgg_lib.basics import machine
 from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.folders import cache_folder
 from vgg_lib.data import imagenette
 from vgg_lib.evidence.hardware import PHOTOGRAPHS, duration
 from vgg_lib.networks.model import vgg
@@ -29,7 +30,7 @@ def examine(root: Path | None = None) -> Iterator[tuple[str, str]]:
     for name in ("python", "torch", "torchvision", "vgg_lib"):
         yield name, about[name]
     yield "Imagenette", _where_data_is(root)
-    cache = imagenette.cache_folder()
+    cache = cache_folder()
     existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
     yield "cache folder", f"{cache}, {shutil.disk_usage(existing).free / 1e9:.1f} GB free"
     for preset in PRESETS.values():

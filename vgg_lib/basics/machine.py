@@ -64,7 +64,7 @@ def describe(device: torch.device, precision: str = "auto") -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "precision": str(autocast_dtype(device, precision)).removeprefix("torch."),
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # it is a TorchVersion, which no encoder of JSON knows
         "torchvision": torchvision.__version__,
         "vgg_lib": __version__,
     } | together

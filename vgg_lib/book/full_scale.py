@@ -8,10 +8,9 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 import torch
-from filelock import Timeout
-from platformdirs import user_data_path
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.folders import data_folder
 from vgg_lib.basics.machine import best_device
 from vgg_lib.data.stand_in import write_stand_in
 from vgg_lib.evaluation.posteriors import posteriors
@@ -20,7 +19,7 @@ from vgg_lib.evidence.hardware import GPUS, duration, seconds
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.store import Store
 from vgg_lib.evidence.testing import record_protocols
-from vgg_lib.evidence.workshop import Workshop, finish, perform
+from vgg_lib.evidence.workshop import Workshop
 from vgg_lib.training.loop import train
 from vgg_lib.training.photographs import photos_to_test
 from vgg_lib.training.runs import Run
@@ -53,29 +52,20 @@ def full_scale(
         _rehearse(run, every_way)
         return None
     folder = _folder(keep)
-    shop, store = Workshop(folder / "runs"), Store(folder / "records.jsonl")
-    tests = Store(folder / "tests.jsonl")
-    print(f"{run}: {_expected(run)}. What is done is kept in {folder}.")
-    try:
-        with shop.lock(run):
-            made = store.find(run)
-            if made is None or made.outcome == "failed":
-                made = perform(run, shop, progress=True)
-                finish(made, shop, store)
-            if made.outcome == "failed":
-                raise InputError(f"run {run.key} failed: {made.reason}")
-            if every_way and made.outcome == "finished":
-                made = tests.find(run) or _tested(run, shop, tests)
-    except Timeout:
-        raise InputError(
-            f"run {run.key} is being trained by another process: wait for it, or change its seed"
-        ) from None
+    workshop, store, tests = Workshop(folder / "runs"), Store(folder / "records.jsonl"), Store(folder / "tests.jsonl")
+    print(f"{run}: {_expected(run)}. Everything is saved in {folder}.")
+    made = workshop.do(run, store, enough=lambda record: record.outcome != "failed")
+    if made.outcome == "failed":
+        raise InputError(f"run {run.key} failed: {made.reason}")
+    if every_way and made.outcome == "finished":
+        with workshop.lock(run):
+            made = tests.find(run) or _tested(run, workshop, tests)
     return made
 
 
-def _tested(run: Run, shop: Workshop, tests: Store) -> Record:
+def _tested(run: Run, workshop: Workshop, tests: Store) -> Record:
     """The record of a trained run under every protocol, added to the store."""
-    made = record_protocols([load_net(shop.weights(run.key))[0].to(best_device())], [run])
+    made = record_protocols([load_net(workshop.weights(run.key))[0].to(best_device())], [run])
     tests.add(made)
     return made
 
@@ -83,7 +73,7 @@ def _tested(run: Run, shop: Workshop, tests: Store) -> Record:
 def _folder(keep: Path | str | None) -> Path:
     """Where a run is kept; a Drive is mounted first, which asks its owner."""
     if keep is None:
-        return user_data_path("vgg_lib")
+        return data_folder()
     if keep != "Drive":
         return Path(keep).expanduser()
     try:

@@ -9,7 +9,8 @@ import torch
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from vgg_lib.basics.errors import InputError, check_choice
-from vgg_lib.data.imagenette import cache_folder, digest_of
+from vgg_lib.basics.folders import cache_folder
+from vgg_lib.data.imagenette import digest_of
 from vgg_lib.data.photo_files import PhotoFiles
 from vgg_lib.data.photos import Photos
 

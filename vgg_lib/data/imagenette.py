@@ -16,10 +16,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from PIL import Image
-from platformdirs import user_cache_path
 from torchvision.datasets import Imagenette
 
 from vgg_lib.basics.errors import InputError, check_choice
+from vgg_lib.basics.folders import cache_folder
 from vgg_lib.data.decoded import decoded_once
 from vgg_lib.data.decoding import decode
 from vgg_lib.data.images import Images
@@ -48,13 +48,7 @@ HOW_TO_GET_IT = (
 )
 
 
-def cache_folder() -> Path:
-    """Where downloads and decoded photographs are kept: ``VGG_LIB_CACHE``, else the user's cache folder."""
-    named = os.environ.get("VGG_LIB_CACHE")
-    return Path(named).expanduser() if named else user_cache_path("vgg_lib")
-
-
-def data_folder(root: str | Path | None = None) -> Path:
+def photographs_folder(root: str | Path | None = None) -> Path:
     """Where data sets are looked for: at ``root``, else at ``VGG_LIB_DATA``, else in the cache folder."""
     return Path(root or os.environ.get("VGG_LIB_DATA") or cache_folder()).expanduser()
 

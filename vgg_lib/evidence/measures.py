@@ -10,7 +10,7 @@ from typing import Any
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.folder import photo_folder
-from vgg_lib.data.imagenette import data_folder
+from vgg_lib.data.imagenette import photographs_folder
 from vgg_lib.data.photos import Photos
 from vgg_lib.tasks.transfer import EVIDENCE, Transferred, evaluate_transfer
 from vgg_lib.training.loop import Trained, build
@@ -55,7 +55,7 @@ def _untrained(trained: Trained, train: Photos, test: Photos) -> Transferred:
 
 def _transfer_photos(root: str | Path | None) -> tuple[Photos, Photos]:
     """The training and test photographs of another data set; raises :class:`InputError` where it is missing."""
-    folder = data_folder(root) / EVIDENCE.folder
+    folder = photographs_folder(root) / EVIDENCE.folder
     if not folder.is_dir():
         raise InputError(
             f"transfer is measured on {folder}, which is not there: put CIFAR-10's pictures there, "

@@ -186,7 +186,7 @@ class Record:
 
 def _without(raw: dict[str, Any], *names: str) -> dict[str, Any]:
     """A described dataclass without these fields, and without what is empty: absent means the same."""
-    return {k: v for k, v in raw.items() if k not in names and (v not in (None, {}) or k == "memory")}
+    return {k: v for k, v in raw.items() if k not in names and (v not in (None, {}) or k in ("memory", "data"))}
 
 
 def _shorten(digits: str) -> str:

@@ -1,86 +1,175 @@
-"""The folder where runs are worked on, and how one is done there: trained, tested, kept."""
+"""The folder where runs are trained, and the one way from a run to its record."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from filelock import FileLock, Timeout
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.store import Store
-from vgg_lib.evidence.testing import failed, record
+from vgg_lib.evidence.testing import Wanted, failed, record
 from vgg_lib.training.checkpoints import load_state
-from vgg_lib.training.loop import Watch, train
+from vgg_lib.training.loop import Trained, Watch, train
 from vgg_lib.training.runs import Run
 from vgg_lib.training.weights import load_net, save_net
 
 
+class BusyError(InputError):
+    """Another process is training the run."""
+
+
+class Training(TypedDict, total=False):
+    """Keywords of :func:`~vgg_lib.training.loop.train`: the data's folder, who watches the steps, whether bars show."""
+
+    root: Path | None
+    watch: Watch | None
+    progress: bool
+
+
+class Work(Training, total=False):
+    """How a run is trained, and what becomes of its net.
+
+    ``wanted`` is measured beside the error under the run's own protocol; ``weights`` is the file to save the weights
+    to, if not the workshop's: a net that diverged is not saved there.
+    """
+
+    wanted: Wanted | None
+    weights: Path | None
+
+
 @dataclass(frozen=True)
 class Workshop:
-    """The folder where runs are worked on: their checkpoints, locks, and weights, each under the run's key."""
+    """The folder where runs are trained: it holds their checkpoints, locks and weights, each named by the run's key.
+
+    :meth:`do` is the whole way from a run to its record. On a cluster its two halves happen on two hosts:
+    :meth:`attempt` where the run is trained, :meth:`finish` where the records are.
+    """
 
     folder: Path
 
     def checkpoint(self, run: Run) -> Path:
-        """The state of a training that is not done."""
+        """The file with the state of a training that is not finished."""
         return self.folder / f"{run.key}.checkpoint"
 
     def weights(self, key: str) -> Path:
-        """What came out of a training."""
+        """The file with the weights of the run of that key."""
         return self.folder / f"{key}.safetensors"
 
-    def lock(self, run: Run) -> FileLock:
-        """Held by the process that trains the run; taking it raises ``Timeout`` while another one holds it."""
+    @contextmanager
+    def lock(self, run: Run) -> Iterator[None]:
+        """Keep other processes from training the run; raises :class:`BusyError` while one of them does."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.folder / f"{run.key}.lock", timeout=0)
+        lock = FileLock(self._lock(run), timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise BusyError(
+                f"run {run.key} is being trained by another process: wait for it, or choose another seed"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def is_being_trained(self, run: Run) -> bool:
-        """Whether some process of this machine trains the run now. Writes nothing where none ever did."""
-        if not (self.folder / f"{run.key}.lock").exists():
+        """Whether a process of this machine is training the run. Writes nothing where none ever did."""
+        if not self._lock(run).exists():
             return False
         try:
             with self.lock(run):
                 return False
-        except Timeout:
+        except BusyError:
             return True
 
-    def sweep(self, run: Run) -> None:
-        """Remove what killed processes had begun to write of a run. For the one that holds its lock."""
+    def share_done(self, run: Run) -> float:
+        """The share of its epochs that a training has behind it, by its checkpoint; 0 where there is none."""
+        try:
+            state = load_state(self.checkpoint(run))
+        except InputError:
+            return 0.0
+        return state["epoch"] / run.preset.epochs if state else 0.0
+
+    def do(
+        self,
+        run: Run,
+        store: Store,
+        *,
+        enough: Callable[[Record], bool] | None = None,
+        attended: bool = False,
+        **more: Unpack[Work],
+    ) -> Record:
+        """Train a run from where it stopped, test it, save its weights and its record, and return the record.
+
+        A record that is in the store and is ``enough`` is returned at once; without ``enough`` the run is trained and
+        its record added whatever is there. A run that fails gets a record with the reason, unless the training is
+        ``attended``: then the error is raised. ``more`` is what :class:`Work` says.
+
+        Raises :class:`BusyError` while another process trains the run, and :class:`InputError` for what is not the
+        run's fault: photographs that cannot be read, a full disk.
+        """
+        with self.lock(run):
+            if enough and (found := store.find(run)) and enough(found):
+                return found
+            made = (self._train_and_test if attended else self.attempt)(run, **more)
+            self.finish(made, store, anew=enough is None)
+        return made
+
+    def assist(self, run: Run, **training: Unpack[Training]) -> None:
+        """Train a run in a process of ``torchrun`` that does not lead: the leading one does the rest in :meth:`do`."""
+        self._train(run, **training)
+
+    def attempt(self, run: Run, **more: Unpack[Work]) -> Record:
+        """Train and test a run and save its weights; where that fails, the record has the reason.
+
+        For the process that holds the lock. A checkpoint that is damaged, or half written, is removed first. Raises
+        :class:`InputError` for what is not the run's fault.
+        """
+        self._remove_what_is_broken(run)
+        try:
+            return self._train_and_test(run, **more)
+        except Exception as error:
+            if isinstance(error, InputError) and isinstance(error.__cause__, OSError):
+                raise
+            return failed(run, f"{type(error).__name__}: {error}")
+
+    def finish(self, made: Record, store: Store, *, anew: bool = False) -> None:
+        """Add a record to the store, then remove the checkpoint that led to it.
+
+        A run that has a result in the store gets no second one, unless it was trained ``anew`` for that.
+        """
+        found = store.find(made.run)
+        if anew or found is None or found.outcome == "failed":
+            store.add(made)
+        if made.outcome != "failed":
+            self.checkpoint(made.run).unlink(missing_ok=True)
+
+    def _train_and_test(
+        self, run: Run, *, wanted: Wanted | None = None, weights: Path | None = None, **training: Unpack[Training]
+    ) -> Record:
+        trained = self._train(run, **training)
+        made = record(trained, root=training.get("root"), wanted=wanted, progress=training.get("progress", True))
+        if weights is None or trained.outcome == "finished":
+            save_net(trained.net, weights or self.weights(run.key), classes=trained.classes, run=run)
+        return made
+
+    def _train(self, run: Run, **training: Unpack[Training]) -> Trained:
+        start_from = load_net(self.weights(run.warm_start))[0] if run.warm_start else None
+        return train(run, start_from=start_from, checkpoint=self.checkpoint(run), **training)
+
+    def _remove_what_is_broken(self, run: Run) -> None:
+        """Remove a damaged checkpoint, and what killed processes had begun to write of a run."""
         for part in self.folder.glob(f".{run.key}.*.part"):
             part.unlink(missing_ok=True)
+        try:
+            load_state(self.checkpoint(run))
+        except InputError:
+            self.checkpoint(run).unlink()  # no worse than a kill before the first epoch's end
 
-
-def perform(
-    run: Run, workshop: Workshop, *, root: Path | None = None, watch: Watch | None = None, progress: bool = False
-) -> Record:
-    """Train a run from where it stopped, test it, keep its weights: its record, with the reason where it failed.
-
-    Raises :class:`InputError` for what is not the run's fault: photographs that cannot be read, a full disk.
-    """
-    checkpoint = workshop.checkpoint(run)
-    workshop.sweep(run)
-    try:
-        load_state(checkpoint)
-    except InputError:
-        checkpoint.unlink()  # no worse than a kill before the first epoch's end
-    try:
-        start_from = load_net(workshop.weights(run.warm_start))[0] if run.warm_start else None
-        trained = train(run, root=root, start_from=start_from, checkpoint=checkpoint, watch=watch, progress=progress)
-        made = record(trained, root=root, progress=progress)
-        save_net(trained.net, workshop.weights(run.key), classes=trained.classes, run=run)
-    except Exception as error:
-        if isinstance(error, InputError) and isinstance(error.__cause__, OSError):
-            raise
-        return failed(run, f"{type(error).__name__}: {error}")
-    return made
-
-
-def finish(made: Record, workshop: Workshop, store: Store) -> None:
-    """Put a record into the store, unless the run is there already, and remove the checkpoint that led to a result."""
-    before = store.find(made.run)
-    if before is None or before.outcome == "failed":
-        store.add(made)
-    if made.outcome != "failed":
-        workshop.checkpoint(made.run).unlink(missing_ok=True)
+    def _lock(self, run: Run) -> Path:
+        return self.folder / f"{run.key}.lock"

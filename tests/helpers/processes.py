@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 @cache
 def nursery() -> ForkServerContext:
-    """Starts processes by forking one that has done nothing but import :mod:`nursery`."""
+    """Starts processes by forking one that has done nothing but import :mod:`helpers.nursery`."""
     context = get_context("forkserver")
-    context.set_forkserver_preload(["nursery"])
-    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    context.set_forkserver_preload(["helpers.nursery"])
+    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     with patch.dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, paths))):
         process = context.Process(target=int)
         process.start()

@@ -1,4 +1,4 @@
-"""What the processes of :mod:`processes` are forked from: PyTorch is imported and the pictures are drawn, no more."""
+"""What processes that tests start are forked from: PyTorch is imported and the pictures are drawn, no more."""
 
 import torch
 

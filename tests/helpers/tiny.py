@@ -12,7 +12,7 @@ def tiny(network="A", **choices):
 
 LONG = tiny(epochs=8)
 DIVERGING = tiny(learning_rate=1e6)
-FAILING = tiny(momentum=-1.0)  # a run can be made of it, but no optimiser
+FAILING = tiny(width=1 / 1024)  # a run can be made of it, but no net
 TINY = Study("tiny", "?", lambda known, seeds: iter([LONG, DIVERGING, FAILING]), 1)
 STUDIES["tiny"] = TINY
 

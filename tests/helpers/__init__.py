@@ -1,0 +1,1 @@
+"""What several tests use: runs of seconds, records, processes that may be killed, the command line."""

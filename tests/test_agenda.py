@@ -1,0 +1,100 @@
+"""Agendas: what is missing, in which order, how long it takes, and whose weights are kept."""
+
+import dataclasses
+
+import pytest
+from helpers.records import a_record
+from helpers.tiny import DIVERGING, LONG, tiny
+
+from vgg_lib.evidence.agenda import Status, cost
+from vgg_lib.evidence.testing import failed
+from vgg_lib.training.checkpoints import save_state
+from vgg_lib.training.runs import make_run
+
+RUN = tiny()
+WARM = tiny("B", warm_start=RUN.key)
+
+
+def test_what_is_missing_comes_in_order_and_a_source_before_its_warm_start(agenda_of, store, workshop):
+    other = tiny(seed=1)
+    those = agenda_of(WARM, LONG, RUN, other, DIVERGING)
+    store.add(a_record(other))
+    store.add(failed(DIVERGING, "no memory"))
+    assert those.missing(store.latest()) == [RUN, LONG]
+    store.add(a_record(RUN))
+    assert those.missing(store.latest()) == [RUN, LONG]  # its weights are not there
+    workshop.folder.mkdir()
+    workshop.weights(RUN.key).touch()
+    assert those.missing(store.latest()) == [WARM, LONG]
+    those.again = True
+    assert those.missing(store.latest()) == [WARM, LONG, DIVERGING]
+
+
+def test_the_status_counts_runs_and_hours(agenda_of, store, workshop):
+    runs = [tiny(seed=seed) for seed in range(7)]
+    those = agenda_of(*runs)
+    assert those.status(workers=2).hours_left is None
+    assert not workshop.folder.exists()
+    store.add(a_record(runs[0], seconds=1800.0))
+    store.add(a_record(runs[1], seconds=5400.0))
+    store.add(a_record(runs[2], outcome="diverged", seconds=1.0))
+    store.add(failed(runs[3], "no memory"))
+    with workshop.lock(runs[4]):
+        status = those.status(workers=2)
+    assert dataclasses.replace(status, failures=[]) == Status(
+        done=3, diverged=1, running=1, failures=[], to_do=2, hours_left=pytest.approx(1.5)
+    )  # three of an hour, two at once
+    assert [failure.reason for failure in status.failures] == ["no memory"] and status.failed == 1
+
+
+def test_hours_left_know_that_a_longer_run_takes_longer(agenda_of, store):
+    store.add(a_record(RUN, seconds=3600.0))
+    assert agenda_of(RUN, tiny(epochs=3)).status(workers=1).hours_left == pytest.approx(3)
+
+
+def test_a_run_costs_more_the_wider_and_the_longer_it_is():
+    assert cost(tiny(epochs=3)) == pytest.approx(3 * cost(RUN))
+    assert cost(make_run("D")) > cost(make_run("A")) > 2 * cost(make_run("A", width=1 / 8))
+
+
+@pytest.mark.parametrize(
+    ("told", "hours"),
+    [
+        ({"machine": {"device": "cpu", "threads": 1}}, 1),
+        ({"machine": {"device": "cpu", "threads": 4}}, 1 / 4),
+        ({"machine": {"device": "cpu", "threads": 1}, "processor_seconds": None}, 24),
+        ({"machine": {"device": "Tesla T4", "threads": 1}}, 24),  # what the processor did beside it says little
+    ],
+    ids=["one thread", "four threads", "an older record", "a GPU"],
+)
+def test_hours_left_do_not_count_pauses_where_the_processors_time_is_known(agenda_of, store, told, hours):
+    store.add(a_record(RUN, **{"seconds": 24 * 3600.0, "processor_seconds": 3600.0} | told))
+    assert agenda_of(RUN, tiny(seed=1)).status(workers=1).hours_left == pytest.approx(hours)
+
+
+def test_hours_left_do_not_count_what_a_checkpoint_has_behind_it(agenda_of, store, workshop):
+    stopped = tiny(epochs=4)
+    store.add(a_record(RUN, seconds=3600.0))
+    save_state(workshop.checkpoint(stopped), {"epoch": 3})
+    assert agenda_of(RUN, stopped).status(workers=1).hours_left == pytest.approx(1)
+    workshop.checkpoint(stopped).write_bytes(b"damaged")
+    assert agenda_of(RUN, stopped).status(workers=1).hours_left == pytest.approx(4)
+
+
+def test_weights_go_when_neither_the_study_nor_a_run_that_is_missing_wants_them(agenda_of, store, workshop):
+    other = tiny(seed=1)
+    those = agenda_of(RUN, WARM, other, LONG, keep_weights=lambda run: run.seed == 1)
+    workshop.folder.mkdir()
+
+    def left_after(*records):
+        for record in records:
+            store.add(record)
+        those.remove_weights(store.latest())
+        return {path.stem for path in workshop.folder.iterdir()}
+
+    for run in (RUN, other, LONG):
+        workshop.weights(run.key).touch()
+    assert left_after(a_record(RUN), a_record(other)) == {RUN.key, other.key, LONG.key}
+    workshop.weights(WARM.key).touch()
+    assert left_after(a_record(WARM)) == {other.key, LONG.key}
+    assert left_after(a_record(LONG)) == {other.key}

@@ -1,0 +1,147 @@
+"""What a study still needs: which runs, in which order, how far they are, and how long they will take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vgg_lib.basics.errors import InputError
+from vgg_lib.evidence.hardware import training_macs
+from vgg_lib.evidence.records import Record
+from vgg_lib.evidence.store import Known, Store
+from vgg_lib.evidence.studies import Study
+from vgg_lib.evidence.workshop import Workshop
+from vgg_lib.training.photographs import photographs
+from vgg_lib.training.runs import Run
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a study stands: numbers of runs, the failures, and the hours left (``None`` while no run tells)."""
+
+    done: int
+    diverged: int
+    running: int
+    failures: list[Record]
+    to_do: int
+    hours_left: float | None
+
+    @property
+    def failed(self) -> int:
+        """Runs whose record says why there is no result."""
+        return len(self.failures)
+
+
+@dataclass
+class Agenda:
+    """The runs that a study asks for, those in ``store`` being done; they are trained in ``workshop``.
+
+    ``seeds`` is how many runs each arm has, if not as many as the study wants. Failed runs are missing only with
+    ``again``, and only until they fail once more. Raises :class:`InputError` for fewer than 1 seed.
+    """
+
+    study: Study
+    store: Store
+    workshop: Workshop
+    seeds: int | None = None
+    again: bool = False
+    _given_up: set[str] = field(default_factory=set, init=False)
+
+    def __post_init__(self) -> None:
+        if self.seeds is not None and self.seeds < 1:
+            raise InputError(f"seeds is {self.seeds}: choose 1 or more")
+
+    def runs(self, known: Known) -> list[Run]:
+        """All runs that the study can name with the records so far."""
+        return self.study.runs(known, self.seeds)
+
+    def missing(self, known: Known) -> list[Run]:
+        """The runs that have no record yet, in order; in place of a warm start the run whose weights it lacks."""
+        runs = self.runs(known)
+        sources = {run.key: run for run in [*(record.run for record in known.values()), *runs]}
+        missing = []
+        for run in runs:
+            if self._is_done(run.key, known):
+                continue
+            source = sources.get(run.warm_start or "")
+            if source and not self.workshop.weights(source.key).exists() and not self._failed(source.key, known):
+                run = source
+            missing.append(run)
+        return list(dict.fromkeys(missing))
+
+    def give_up(self, run: Run) -> None:
+        """Count a run that has failed as done from now on."""
+        self._given_up.add(run.key)
+
+    def is_source(self, run: Run, known: Known) -> bool:
+        """Whether a run that is missing starts from the weights of this one."""
+        return any(other.warm_start == run.key for other in self.runs(known) if not self._is_done(other.key, known))
+
+    def needs_weights(self, run: Run, known: Known) -> bool:
+        """Whether the weights of a run are to be kept: as the study says, or since a missing run starts from them."""
+        return self.study.keep_weights(run) or self.is_source(run, known)
+
+    def remove_weights(self, known: Known) -> None:
+        """Remove the weights of those runs that are done and that need them no more."""
+        for run in self.runs(known):
+            weights = self.workshop.weights(run.key)
+            if run.key in known and weights.exists() and not self.needs_weights(run, known):
+                weights.unlink(missing_ok=True)
+
+    def status(self, workers: int) -> Status:
+        """Where the study stands. The hours left, with so many ``workers``, follow from the pace of what is done."""
+        known = self.store.latest()
+        runs = self.runs(known)
+        found = [known[run.key] for run in runs if run.key in known]
+        missing = [run for run in runs if run.key not in known]
+        running = sum(self.workshop.is_being_trained(run) for run in missing)
+        diverged = sum(record.outcome == "diverged" for record in found)
+        finished = [record for record in found if record.outcome == "finished"]
+        return Status(
+            done=len(finished) + diverged,
+            diverged=diverged,
+            running=running,
+            failures=[record for record in found if record.outcome == "failed"],
+            to_do=len(missing) - running,
+            hours_left=self._hours(finished, missing, workers) if finished else None,
+        )
+
+    def _hours(self, finished: list[Record], missing: list[Run], workers: int) -> float:
+        pace = sum(map(training_seconds, finished)) / sum(cost(record.run) for record in finished)
+        work = sum(cost(run) * (1 - self.workshop.share_done(run)) for run in missing)
+        return pace * work / min(workers, max(1, len(missing))) / 3600
+
+    def _is_done(self, key: str, known: Known) -> bool:
+        if key not in known:
+            return False
+        return known[key].outcome != "failed" or not self.again or key in self._given_up
+
+    def _failed(self, key: str, known: Known) -> bool:
+        """Whether there will be no weights of a run."""
+        return self._is_done(key, known) and (known[key].outcome == "failed" or key in self._given_up)
+
+
+def cost(run: Run) -> float:
+    """Multiply-adds of a training in units of 10¹²: what its time grows with; 0 for a net that cannot be built."""
+    try:
+        return training_macs(run) / 1e12
+    except InputError:  # the run's own process will find out, and record why
+        return 0.0
+
+
+def training_seconds(record: Record) -> float:
+    """Seconds of a training; where the record tells the processor's time, without pauses and other programs' work."""
+    if record.processor_seconds is None or record.machine["device"] != "cpu":
+        return record.seconds
+    return record.processor_seconds / record.machine["threads"]
+
+
+def read_photographs(runs: Iterable[Run], root: Path | None = None) -> None:
+    """See that the photographs of runs are there, and decode them once, before several workers want them."""
+    wanted = {}
+    for run in runs:
+        for split in ("train", "val") if run.test_set == "validation" else ("train",):
+            wanted[run.preset.data, run.preset.size, run.preset.squash, split] = run.preset
+    for (*_, split), preset in wanted.items():
+        photographs(preset, split, root)
