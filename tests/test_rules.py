@@ -166,8 +166,8 @@ def test_the_error_of_fused_nets_is_that_of_their_mean_posteriors():
 
 
 def test_a_measured_number_is_found_by_its_path():
-    of = arm(plain("A"), measured="transfer.trained")
-    record = a_record(of, 0, measurements={"transfer": {"trained": 31.5}})
+    of = arm(plain("A"), measured="transfer.error")
+    record = a_record(of, 0, measurements={"transfer": {"error": 31.5}})
     assert of.error({record.key: record}, 0) == 31.5
     assert math.isnan(of.error(known({A: [20.0]}), 0))
 

@@ -250,8 +250,15 @@ CLAIMS: dict[str, Claim] = {
             "App. B, Table 11",
             lambda: f"VOC-2007 {paper.table(11)['VOC-2007 mAP'][2]} mAP (D and E)",
             rule=Superiority(
-                (arm(normalised("D"), measured="transfer.untrained"),),
-                arm(normalised("D"), measured="transfer.trained"),
+                (arm(normalised("D"), measured="untrained.error"),), arm(normalised("D"), measured="transfer.error")
+            ),
+            beside=(
+                beside(
+                    *(arm(normalised(net), measured="transfer.error") for net in ("A", "B-5x5", "B", "C")),
+                    arm(_D_JITTERED, measured="transfer.error"),
+                    seeds=5,
+                ),
+                beside(arm(normalised("E"), measured="transfer.error"), seeds=3),
             ),
         ),
     )

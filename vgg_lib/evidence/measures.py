@@ -12,7 +12,7 @@ from vgg_lib.basics.errors import InputError
 from vgg_lib.data.folder import photo_folder
 from vgg_lib.data.imagenette import photographs_folder
 from vgg_lib.data.photos import Photos
-from vgg_lib.tasks.transfer import EVIDENCE, Transferred, evaluate_transfer
+from vgg_lib.tasks.transfer import EVIDENCE, evaluate_transfer
 from vgg_lib.training.loop import Trained, build
 
 
@@ -28,29 +28,29 @@ class Measure:
 
 
 def transfer(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
-    """App. B: the error of a linear SVM on the net's features of other photographs, and on those of its start.
+    """App. B: errors of linear SVMs on the net's features of other photographs, in percent.
 
-    ``trained`` and ``untrained`` are errors in percent on the last hidden layer's features; ``layers`` those of the
-    trained net's layers from first to last, ``classes`` those of each class on the last hidden layer's.
+    ``error`` is that on the last hidden layer's features, ``classes`` the same for each class; ``layers`` are those of
+    the layers from first to last.
     """
     train, test = _transfer_photos(root)
     of_net = {one.layer: one for one in evaluate_transfer(trained.net, train, test, EVIDENCE)}
     last = of_net["fc7"]
     return {
-        "trained": last.error,
-        "layers": {layer: one.error for layer, one in of_net.items()},
+        "error": last.error,
         "classes": last.errors,
+        "layers": {layer: one.error for layer, one in of_net.items()},
         "cost": last.cost,
         "data": {"train": train.fingerprint, "test": test.fingerprint},
-    } | ({} if trained.run.warm_start else {"untrained": _untrained(trained, train, test).error})
+    }
 
 
-def _untrained(trained: Trained, train: Photos, test: Photos) -> Transferred:
-    """What the same net gives with the weights that its training started from."""
+def transfer_untrained(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
+    """What :func:`transfer` gives on the last hidden layer with the weights that the training started from."""
     net = build(trained.run, len(trained.classes))
     net.preprocessing = trained.net.preprocessing
-    [last] = evaluate_transfer(net, train, test, dataclasses.replace(EVIDENCE, layers=("fc7",)))
-    return last
+    [last] = evaluate_transfer(net, *_transfer_photos(root), dataclasses.replace(EVIDENCE, layers=("fc7",)))
+    return {"error": last.error, "cost": last.cost}
 
 
 def _transfer_photos(root: str | Path | None) -> tuple[Photos, Photos]:
@@ -65,4 +65,7 @@ def _transfer_photos(root: str | Path | None) -> tuple[Photos, Photos]:
 
 
 #: By the name that claims know them by.
-MEASURES = {"transfer": Measure(transfer, _transfer_photos)}
+MEASURES = {
+    "transfer": Measure(transfer, _transfer_photos),
+    "untrained": Measure(transfer_untrained, _transfer_photos),
+}

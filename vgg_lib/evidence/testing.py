@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,13 @@ from vgg_lib.data.photos import Photos
 from vgg_lib.data.rescaling import Scale
 from vgg_lib.evaluation.posteriors import posteriors, top_errors
 from vgg_lib.evaluation.protocols import Protocol, protocols_for, scales_for
+from vgg_lib.evidence.measures import MEASURES
 from vgg_lib.evidence.origin import origin
 from vgg_lib.evidence.records import Evaluation, Record, as_digits, pack_posteriors
 from vgg_lib.networks.model import VGG
 from vgg_lib.training.loop import Trained
 from vgg_lib.training.photographs import photos_to_test
 from vgg_lib.training.runs import Run
-
-#: What else can be measured of a trained net, by name: the function is given the training and the data's folder.
-MEASURES: dict[str, Callable[[Trained, str | Path | None], Any]] = {}
 
 
 def evaluate(
@@ -89,6 +87,11 @@ class Wanted:
     tests: tuple[Test, ...] = ()
     measures: tuple[str, ...] = ()
 
+    def check(self, root: str | Path | None = None) -> None:
+        """See that what measuring needs is there, before a long training; raises :class:`InputError` where it is not."""
+        for name in self.measures:
+            MEASURES[name].check(root)
+
 
 def record(
     trained: Trained, *, root: str | Path | None = None, wanted: Wanted | None = None, progress: bool = True
@@ -105,7 +108,7 @@ def record(
         data["test"] = photos.fingerprint
         tests = {run.protocol: Test(run.protocol)} | {test.protocol: test for test in wanted.tests}
         evaluations = tuple(_tested(trained.net, photos, run.test_set, list(tests.values()), progress))
-        measurements = {name: MEASURES[name](trained, root) for name in wanted.measures}
+        measurements = {name: MEASURES[name].take(trained, root) for name in wanted.measures}
     device = next(trained.net.parameters()).device
     return Record(
         run=run,

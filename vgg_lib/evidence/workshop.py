@@ -152,11 +152,13 @@ class Workshop:
     def _train_and_test(
         self, run: Run, *, wanted: Wanted | None = None, weights: Path | None = None, **training: Unpack[Training]
     ) -> Record:
+        root = training.get("root")
+        if wanted is not None:
+            wanted.check(root)
         trained = self._train(run, **training)
-        made = record(trained, root=training.get("root"), wanted=wanted, progress=training.get("progress", True))
         if weights is None or trained.outcome == "finished":
             save_net(trained.net, weights or self.weights(run.key), classes=trained.classes, run=run)
-        return made
+        return record(trained, root=root, wanted=wanted, progress=training.get("progress", True))
 
     def _train(self, run: Run, **training: Unpack[Training]) -> Trained:
         start_from = load_net(self.weights(run.warm_start))[0] if run.warm_start else None
