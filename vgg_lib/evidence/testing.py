@@ -88,7 +88,7 @@ class Wanted:
     measures: tuple[str, ...] = ()
 
     def check(self, root: str | Path | None = None) -> None:
-        """See that what measuring needs is there, before a long training; raises :class:`InputError` where it is not."""
+        """See, before a long training, that what measuring needs is there; raises :class:`InputError` where not."""
         for name in self.measures:
             MEASURES[name].check(root)
 
