@@ -242,7 +242,7 @@ def test_errors_are_those_of_the_svm_on_the_features():
         svm = fit_linear_svm(features(net, train.images, layer, scales=(36,)), train.labels)
         wrong = (svm.predict(features(net, test.images, layer, scales=(36,))) != test.labels).double()
         assert (result.layer, result.cost) == (layer, svm.cost)
-        assert result.error == pytest.approx(100 * wrong.mean(), abs=0.01)
+        assert result.error == pytest.approx(100 * float(wrong.mean()), abs=0.01)
         by_class = [float(100 * wrong[test.labels == label].mean()) for label in range(10)]
         assert list(result.errors) == list(test.classes)
         assert list(result.errors.values()) == pytest.approx(by_class, abs=0.01)

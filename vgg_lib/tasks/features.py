@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Literal
 
 import torch
@@ -90,8 +91,9 @@ def features_of_layers(
     try:
         with bar(len(images), "features", "photo", shown=progress, leave=False) as done:
             for part in torch.arange(len(images)).split(max(1, PIXELS_AT_ONCE // max(scales) ** 2)):
-                batches = images.load(part)
-                parts += [_descriptors(net, batch, layers, scales, combine, mirror) for batch in batches]
+                for _, alike in groupby(images.load(part), key=lambda batch: batch.shape[1:]):
+                    batch = torch.cat(list(alike))  # files come one by one, and may all be of one size
+                    parts.append(_descriptors(net, batch, layers, scales, combine, mirror))
                 done.update(len(part))
     finally:
         net.train(was_training)
