@@ -29,7 +29,7 @@ def test_classes_and_photographs_come_in_the_order_of_their_names(write):
     assert photos.classes == ("ant", "cat")
     assert photos.names == tuple(f"{name}/{i:02}.png" for name in photos.classes for i in range(12))
     assert photos.labels.tolist() == [0] * 12 + [1] * 12
-    [image] = photos.images[torch.tensor([13])]
+    image = photos.images[13]
     assert image.shape == (3, 8, 9)
     assert image[:, 0, 0].tolist() == [0, 1, 4]
 

@@ -14,6 +14,7 @@ from torch import nn
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.embedded import embedded
 from vgg_lib.data.folder import first_of_each_class
+from vgg_lib.data.images import ImageList
 from vgg_lib.data.photos import Photos
 from vgg_lib.data.rescaling import rescale
 from vgg_lib.networks.model import vgg
@@ -114,17 +115,8 @@ def test_layers_together_are_the_layers_one_by_one():
 def test_photographs_of_many_sizes_are_each_as_if_alone():
     net = small_net()
     images = [noise(3, 40, 50), noise(3, 40, 50, seed=1), noise(3, 20, 16), noise(3, 40, 50, seed=2)]
-
-    class Listed:
-        def __len__(self):
-            return len(images)
-
-        def __getitem__(self, indices):
-            return [images[i] for i in indices.tolist()]
-
-    photos = Photos(Listed(), torch.zeros(4), ("",) * 4, ("a",), "")
     alone = torch.cat([features(net, image[None]) for image in images])
-    torch.testing.assert_close(features(net, photos), alone, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(features(net, ImageList(images)), alone, rtol=1e-5, atol=1e-6)
 
 
 def test_dropout_is_off_and_training_goes_on_after_it():
@@ -247,10 +239,10 @@ def test_errors_are_those_of_the_svm_on_the_features():
     net = small_net()
     results = evaluate_transfer(net, train, test, Transfer("embedded", layers=("pool2", "fc7"), scales=(36,)))
     for result, layer in zip(results, ("pool2", "fc7"), strict=True):
-        svm = fit_linear_svm(features(net, train, layer, scales=(36,)), train.labels)
-        wrong = (svm.predict(features(net, test, layer, scales=(36,))) != test.labels).double()
+        svm = fit_linear_svm(features(net, train.images, layer, scales=(36,)), train.labels)
+        wrong = (svm.predict(features(net, test.images, layer, scales=(36,))) != test.labels).double()
         assert (result.layer, result.cost) == (layer, svm.cost)
-        assert result.error == pytest.approx(100 * wrong.mean(), abs=0.01)
+        assert result.error == pytest.approx(100 * float(wrong.mean()), abs=0.01)
         by_class = [float(100 * wrong[test.labels == label].mean()) for label in range(10)]
         assert list(result.errors) == list(test.classes)
         assert list(result.errors.values()) == pytest.approx(by_class, abs=0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Literal
 
 import torch
@@ -11,8 +12,7 @@ from torch.nn import functional
 
 from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.basics.progress import bar
-from vgg_lib.data.images import ImageTensor
-from vgg_lib.data.photos import Photos
+from vgg_lib.data.images import Images, as_images
 from vgg_lib.data.rescaling import rescale
 from vgg_lib.evaluation.posteriors import PIXELS_AT_ONCE, head_maps
 from vgg_lib.networks.model import VGG
@@ -45,7 +45,7 @@ def layer_maps(net: VGG, x: Tensor) -> Iterator[tuple[str, Tensor]]:
 
 def features(
     net: VGG,
-    images: Tensor | Photos,
+    images: Images | Tensor,
     layer: str = "fc7",
     *,
     scales: Sequence[int] | None = None,
@@ -63,7 +63,7 @@ def features(
 @torch.inference_mode()
 def features_of_layers(
     net: VGG,
-    images: Tensor | Photos,
+    images: Images | Tensor,
     layers: Sequence[str],
     *,
     scales: Sequence[int] | None = None,
@@ -86,21 +86,21 @@ def features_of_layers(
     """
     scales = (net.image_size,) if scales is None else tuple(scales)
     _check(net, images, layers, scales, combine)
-    pictures = ImageTensor(images) if isinstance(images, Tensor) else images.images
-    was_training, parts = net.training, []
+    images, was_training, parts = as_images(images), net.training, []
     net.eval()
     try:
-        with bar(len(pictures), "features", "photo", shown=progress, leave=False) as done:
-            for indices in torch.arange(len(pictures)).split(max(1, PIXELS_AT_ONCE // max(scales) ** 2)):
-                for batch in pictures.load(indices):
+        with bar(len(images), "features", "photo", shown=progress, leave=False) as done:
+            for part in torch.arange(len(images)).split(max(1, PIXELS_AT_ONCE // max(scales) ** 2)):
+                for _, alike in groupby(images.load(part), key=lambda batch: batch.shape[1:]):
+                    batch = torch.cat(list(alike))  # files come one by one, and may all be of one size
                     parts.append(_descriptors(net, batch, layers, scales, combine, mirror))
-                done.update(len(indices))
+                done.update(len(part))
     finally:
         net.train(was_training)
     return {layer: torch.cat([part[layer] for part in parts]) for layer in layers}
 
 
-def _check(net: VGG, images: Tensor | Photos, layers: Sequence[str], scales: Sequence[int], combine: str) -> None:
+def _check(net: VGG, images: Images | Tensor, layers: Sequence[str], scales: Sequence[int], combine: str) -> None:
     if not layers:
         raise InputError("no layer to take features of: name one or more, such as 'fc7'")
     for layer in layers:

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.folder import first_of_each_class
+from vgg_lib.data.images import CHUNK
 from vgg_lib.data.photos import Photos
 from vgg_lib.networks.model import VGG
 from vgg_lib.tasks.features import Combine, features_of_layers
@@ -75,7 +76,7 @@ def evaluate_transfer(
     """
     sets = _chosen(train, test, how)
     of = partial(features_of_layers, scales=how.scales, combine=how.combine, mirror=how.mirror, progress=progress)
-    of_train, of_test = (of(net, photos, how.layers) for photos in sets)
+    of_train, of_test = (of(net, photos.images, how.layers) for photos in sets)
     return tuple(judge(layer, (of_train[layer], of_test[layer]), sets, how) for layer in how.layers)
 
 
@@ -138,11 +139,7 @@ def _check_counts(train: Photos, folds: int) -> None:
 
 
 def _pixels(photos: Photos, side: int, mean: Tensor) -> Tensor:
-    out = []
-    for indices in torch.arange(len(photos)).split(256):
-        for image in (one for batch in photos.images.load(indices) for one in batch):
-            small = functional.interpolate(
-                image[None].float(), (side, side), mode="bilinear", antialias=True, align_corners=False
-            )
-            out.append((small - mean.view(3, 1, 1)).flatten())
-    return functional.normalize(torch.stack(out))
+    resized = partial(functional.interpolate, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
+    parts = torch.arange(len(photos)).split(CHUNK)
+    small = torch.cat([resized(batch.float()) for part in parts for batch in photos.images.load(part)])
+    return functional.normalize((small - mean.view(3, 1, 1)).flatten(1))
