@@ -25,14 +25,22 @@ from importlib.metadata import version
 from importlib.util import find_spec
 
 ADDRESS = "{address}"  # of this book's repository
-if find_spec("vgg_lib") is None:
-    if not ADDRESS:
-        raise SystemExit("This chapter needs vgg-lib: in a clone of this book's repository, run `pip install .`")
+if find_spec("vgg_lib") is None and not ADDRESS:
+    print(
+        "This chapter needs the library vgg-lib. It is not installed here, and this copy of the chapter does not "
+        "know where it is.\\nIn Colab: write the address of the book's repository between the quotes after "
+        "ADDRESS, and run this cell again.\\nOn your own machine: run `pip install .` in a clone of the "
+        "repository, and restart the kernel."
+    )
+elif find_spec("vgg_lib") is None:
     as_it_is = " ".join(f"{{name}}=={{version(name)}}" for name in ("torch", "torchvision") if find_spec(name))
     %pip install --quiet git+{{ADDRESS}} {{as_it_is}}
     from vgg_lib.book.chapter import welcome
 
     welcome("{chapter}")"""
+
+#: What a notebook asks of Colab: a GPU, which only the training on real photographs needs.
+COLAB = {"accelerator": "GPU", "colab": {"gpuType": "T4", "provenance": []}}
 
 UNSET = "The chapters open in Colab once `make repository URL=https://github.com/OWNER/NAME` has said where they are.\n"
 
@@ -66,6 +74,7 @@ def with_first_cell(text: str, url: str, chapter: str) -> str:
     cell = next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")
     cell["source"] = FIRST_CELL.format(address=url, chapter=chapter).splitlines(keepends=True)
     cell["metadata"] = {"tags": ["hide-input"], "mystnb": {"code_prompt_show": "Where vgg-lib is not installed yet"}}
+    notebook["metadata"] |= COLAB
     return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"  # as Jupyter writes it
 
 
@@ -77,7 +86,7 @@ def chapters(url: str, notebooks: dict[Path, str]) -> str:
     lines = [f"{badge}(https://github.com/{where}/actions)\n\n"] if found else [UNSET + "\n"]
     lines += [f"| chapter | |{' |' * bool(found)}\n| --- | --- |{' --- |' * bool(found)}\n"]
     for path, text in notebooks.items():
-        title = re.search(r"^# (.+)", "".join(json.loads(text)["cells"][0]["source"]), re.MULTILINE)[1]
+        title = re.search(r"^# (?:\d+\. )?(.+)", "".join(json.loads(text)["cells"][0]["source"]), re.MULTILINE)[1]
         colab = f"https://colab.research.google.com/github/{where}/blob/main/notebooks/{path.name}"
         link = f" [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab}) |"
         lines.append(f"| {int(path.stem[2:4])} | [{title}](notebooks/{path.name}) |{link if found else ''}\n")

@@ -13,6 +13,7 @@ import yaml
 
 from vgg_lib.book.scoreboard import scoreboard
 from vgg_lib.book.tables import of_study
+from vgg_lib.evidence.claims import CLAIMS, claim
 from vgg_lib.evidence.store import recorded
 from vgg_lib.evidence.studies import study
 
@@ -185,19 +186,66 @@ def test_outputs_show_no_path_of_a_machine(chapter):
     assert not re.search(r"/(home|root|tmp|Users|work)/", outputs)
 
 
+#: The sections of a chapter, in order; others may stand between them. Evidence is for claims that runs must judge.
+SECTIONS = (
+    "What the paper says",
+    "Why you would expect it",
+    "Live",
+    "Evidence",
+    "Verdict",
+    "On real photographs",
+    "Quiz",
+    "Exercises",
+    "Where next",
+)
+
+
+def headings(chapter: str) -> list[str]:
+    """The second-level headings that are in :data:`SECTIONS`, without what follows a colon."""
+    found = re.findall(r"^## ([^:\n]+)", prose(chapter), re.MULTILINE)
+    return [heading for heading in found if heading in SECTIONS]
+
+
+def claims_judged(chapter: str) -> list[str]:
+    code = "\n".join("".join(cell["source"]) for cell in code_cells(chapter))
+    return re.findall(r'^chapter\.verdict\("([\w-]+)"\)$', code, re.MULTILINE)
+
+
 @chapters
-def test_a_chapter_opens_with_what_it_takes_and_closes_at_full_scale(chapter):
+def test_every_chapter_has_the_same_sections_in_the_same_order(chapter):
+    judged_by_runs = any(claim(name).holds is None for name in claims_judged(chapter))
+    wanted = [name for name in SECTIONS if name != "Evidence" or judged_by_runs or "Evidence" in headings(chapter)]
+    assert list(dict.fromkeys(headings(chapter))) == wanted
+
+
+@chapters
+def test_every_claim_of_a_chapter_has_its_verdict_in_it(chapter):
+    of_chapter = [name for name, one in CLAIMS.items() if one.chapter == chapter]
+    assert claims_judged(chapter) == of_chapter
+
+
+@chapters
+def test_a_verdict_is_followed_by_what_could_be_wrong_with_it(chapter):
+    text = prose(chapter)
+    verdict = text[text.index("## Verdict") : text.index("## On real photographs")]
+    [box] = re.findall(r":::\{admonition\} What could be wrong with it\n:class: warning\n(.*?):::", verdict, re.DOTALL)
+    assert box.count("\n- **") + box.startswith("- **") >= 3
+
+
+@chapters
+def test_a_chapter_opens_with_what_it_takes_and_can_train_on_real_photographs(chapter):
     cells = ["".join(cell["source"]) for cell in code_cells(chapter)]
-    assert f'chapter.takes("{chapter[:4]}", at_full_scale)' in cells[1]
-    assert "FULL_SCALE = False\nKEEP = None" in cells[-1] and "full_scale(at_full_scale, FULL_SCALE" in cells[-1]
-    assert any("image/png" in output.get("data", {}) for output in code_cells(chapter)[-1]["outputs"])
+    assert f'chapter.takes("{chapter[:4]}", my_run)' in cells[1]
+    [training] = [cell for cell in cells if "on_photographs(" in cell]
+    assert "PRESET = None" in training and "KEEP = None" in training and "on_photographs(my_run, PRESET" in training
 
 
 @chapters
 def test_it_says_what_you_will_learn_asks_whether_you_did_and_solves_its_exercises(chapter):
     text = prose(chapter)
-    assert text.startswith(f"({chapter[:4]})=\n# ")
-    assert "What you will learn" in text
+    assert text.startswith(f"({chapter[:4]})=\n# {int(chapter[2:4])}. ")
+    opening = "".join(READ[chapter]["cells"][0]["source"])
+    assert ":::{admonition} What you will learn\n:class: tip\n- " in opening and "\n**Before you start:** " in opening
     questions = text[text.index("## Quiz") : text.index("## Exercises")].split("\n**")[1:]
     assert len(questions) in (2, 3)
     for question in questions:
@@ -205,6 +253,32 @@ def test_it_says_what_you_will_learn_asks_whether_you_did_and_solves_its_exercis
         assert answers.count("Yes") == 1 and answers.count("No") >= 2, question
     exercises = text[text.index("## Exercises") :]
     assert exercises.count("<summary>Solution</summary>") >= 3
+
+
+@chapters
+def test_every_figure_has_a_name_a_caption_and_two_widths_and_the_text_refers_to_it(chapter):
+    for cell in code_cells(chapter):
+        drawings = [output for output in cell["outputs"] if "image/png" in output.get("data", {})]
+        if drawings:
+            figure = cell["metadata"]["mystnb"]["figure"]
+            assert figure["name"].startswith(f"fig-{chapter[:4]}-") and len(figure["caption"]) > 20
+            assert f"{{numref}}`{figure['name']}`" in prose(chapter), figure["name"]
+        for output in drawings:
+            assert set(output["metadata"]["drawing"]) == {"wide", "narrow"}
+
+
+@chapters
+def test_no_lettering_is_too_small_to_read(chapter):
+    """Nine points at least, of a figure that a phone shows about as many pixels wide as it is points."""
+    for cell in code_cells(chapter):
+        for output in cell["outputs"]:
+            for svg in output.get("metadata", {}).get("drawing", {}).values():
+                assert [size for size in re.findall(r"font-size: ([\d.]+)px", svg) if float(size) < 9] == []
+
+
+@chapters
+def test_the_notebook_asks_colab_for_a_gpu(chapter):
+    assert READ[chapter]["metadata"]["accelerator"] == "GPU"
 
 
 @chapters

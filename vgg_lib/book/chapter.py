@@ -1,4 +1,4 @@
-"""How a chapter opens: what it asks of the machine, and a welcome where the library has just been installed."""
+"""What chapters are made of besides figures: what they take, tables, sentences with numbers in them, verdicts."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ import pandas as pd
 import torch
 
 from vgg_lib.basics import machine
-from vgg_lib.evidence.hardware import GPUS, duration, seconds
+from vgg_lib.basics.errors import check_choice
+from vgg_lib.book.pieces import Captioned, Says, verdict
+from vgg_lib.evidence.hardware import GPU, GPUS, duration, seconds
 from vgg_lib.evidence.store import recorded
+from vgg_lib.training.presets import PRESETS
 from vgg_lib.training.runs import Run, make_run
+
+__all__ = ["Captioned", "Says", "at", "estimate", "measured", "says", "table", "takes", "verdict", "welcome"]
 
 #: GPUs that a reader may have: Colab's, and one of a laboratory.
 _GPUS = ("T4", "H100")
+
+#: A table with a caption, and a sentence made by a cell: see :mod:`vgg_lib.book.pieces`.
+table, says = Captioned, Says
 
 HOW_TO_GET_A_GPU = "none: choose Runtime, Change runtime type, T4 GPU, if you want one"
 
@@ -26,30 +34,67 @@ def measured() -> dict[str, Any]:
     return kept
 
 
-def takes(name: str, run: Run | None = None) -> pd.DataFrame:
-    """What a chapter takes: its cells as they are, and its last cell when it is let train ``run``.
+def takes(name: str, run: Run | None = None) -> Captioned:
+    """What a chapter takes: its cells as they are, and the training of ``run`` on real photographs, if you let it.
 
     Each time says whether it was measured or computed: :mod:`vgg_lib.evidence.hardware` says how. A processor's pace is
-    that of the record ``first``. A chapter that was not measured yet says so.
+    that of the record ``first``, scaled by arithmetic. A chapter that was not measured yet says so.
 
-    >>> takes("ch03", make_run("A", "laptop", seed=1)).columns[-1]
+    >>> takes("ch03", make_run("A", "laptop", seed=1)).frame.columns[-1]
     'H100'
     """
     pace = recorded("first").find(make_run("A", "laptop", seed=0))
     assert pace is not None
     here = measured().get(name)
     processor = f"processor, {pace.machine['threads']} threads"
-    page = {
-        processor: _taken(here) if here else "not measured yet",
-        **dict.fromkeys(_GPUS, "no GPU needed"),
+    rows = {
+        "this page": {
+            processor: _taken(here) if here else "not measured yet",
+            **dict.fromkeys(_GPUS, "no GPU needed"),
+        }
     }
-    rows = {"this page as it is": page}
-    if run is not None:
-        way = "measured" if run == pace.run else "computed"
-        by_gpu = {name: f"{duration(seconds(run, GPUS[name]))} (computed)" for name in _GPUS}
-        told = str(run).removesuffix(f", seed {run.seed}")
-        rows[f"its last cell, for real: {told}"] = {processor: f"{duration(seconds(run, pace))} ({way})"} | by_gpu
-    return pd.DataFrame.from_dict(rows, orient="index")
+    for one in dict.fromkeys((run, at(run, "paper")) if run else ()):
+        way = "measured" if one == pace.run else "computed"
+        by_gpu = {name: estimate(one, GPUS[name]) for name in _GPUS}
+        rows[f"training {one.network} at preset {one.preset.name}"] = {
+            processor: f"{duration(seconds(one, pace))} ({way})"
+        } | by_gpu
+    return Captioned(
+        pd.DataFrame.from_dict(rows, orient="index"),
+        "What this chapter takes. Times on GPUs are guesses within a factor of six: none was measured.",
+    )
+
+
+def estimate(run: Run, gpu: GPU) -> str:
+    """How long a run may take on a GPU, the download and the decoding of its photographs included: a range.
+
+    The computed time rests on two assumptions (:data:`~vgg_lib.evidence.hardware.SHARE` and
+    :data:`~vgg_lib.evidence.hardware.STEP`), so the range goes from half of it to three times as much; half a minute to
+    two are added for the photographs.
+
+    >>> estimate(make_run("A", "laptop"), GPUS["T4"])
+    '1 to 5 minutes (not measured)'
+    """
+    low, high = (f * seconds(run, gpu) + photographs for f, photographs in ((0.5, 30), (3, 120)))
+    unit, length = ("hours", 3600) if high > 4 * 3600 else ("minutes", 60)
+    shown = " to ".join(f"{max(1, round(time / length))}" for time in (low, high))
+    return f"{shown} {unit} (not measured)"
+
+
+def at(run: Run, preset: str) -> Run:
+    """A run at another preset: its network, normalisation and seed, and the training scale in the same place.
+
+    Raises :class:`~vgg_lib.basics.errors.InputError` for an unknown preset.
+
+    >>> at(make_run("D", "laptop", scale=(73, 146)), "paper").scale
+    (256, 512)
+    """
+    if preset == run.preset.name:
+        return run
+    check_choice("preset", preset, PRESETS)
+    there, scales = PRESETS[preset].scales, run.preset.scales
+    scale = there[scales.index(run.scale)] if run.scale in scales else there[0]
+    return make_run(run.network, preset, scale=scale, batch_norm=run.batch_norm, seed=run.seed)
 
 
 def _taken(here: dict[str, Any]) -> str:

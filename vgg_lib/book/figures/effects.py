@@ -9,6 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
 from vgg_lib.book.figures.style import BLACK, BLUE, COLOURS, GREY, MINE
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.statistics import paired_difference
@@ -16,10 +17,13 @@ from vgg_lib.evidence.store import recorded, studies_with_records
 from vgg_lib.training.runs import Run
 
 
+@drawn
 def seeds(
     arms: Mapping[str, Sequence[float]],
     networks: Mapping[str, str] | None = None,
     mine: Mapping[str, float] | None = None,
+    *,
+    narrow: bool = False,
 ) -> Figure:
     """Draw the errors, in percent, of each arm's seeds as dots, one row an arm in the order given.
 
@@ -27,7 +31,7 @@ def seeds(
     names the network of an arm, whose colour the dots have. ``mine`` are the reader's own, by arm, as stars.
     """
     rows = list(dict.fromkeys([*arms, *(mine or {})]))
-    figure, axes = plt.subplots(figsize=(8, 0.34 * len(rows) + 0.7))
+    figure, axes = plt.subplots(figsize=(NARROW if narrow else WIDE, 0.34 * len(rows) + 0.7))
     for row, arm in enumerate(rows):
         errors = arms.get(arm, ())
         colour = COLOURS.get((networks or {}).get(arm, arm), BLUE)
@@ -52,14 +56,14 @@ def seeds(
 def beside(run: Run, mine: Record | None = None) -> Figure:
     """Draw what was recorded with the recipe of ``run``, an arm for each network, and the reader's record beside it.
 
-    The records are all that come with the library and differ from ``run`` in network, normalisation and seed alone.
+    The records are all that come with the library and differ from ``run`` in network and seed alone.
     """
     known: dict[str, Record] = {}
     for study in studies_with_records():
         known = recorded(study).latest() | known
     recipe = _recipe(run)
     arms: dict[str, list[float]] = {}
-    for record in sorted(known.values(), key=lambda one: (list(COLOURS).index(one.run.network), one.run.batch_norm)):
+    for record in sorted(known.values(), key=lambda one: list(COLOURS).index(one.run.network)):
         if _recipe(record.run) == recipe and record.outcome != "failed":
             arms.setdefault(_arm(record.run), []).append(record.error)
     yours = {_arm(mine.run): mine.error} if mine else {}
@@ -67,7 +71,7 @@ def beside(run: Run, mine: Record | None = None) -> Figure:
 
 
 def _recipe(run: Run) -> Run:
-    return dataclasses.replace(run, network="A", batch_norm=False, seed=0)
+    return dataclasses.replace(run, network="A", seed=0)
 
 
 def _arm(run: Run) -> str:

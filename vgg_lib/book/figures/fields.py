@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
 from vgg_lib.book.figures.networks import COSTS, by_stage
 from vgg_lib.book.figures.style import BLACK, BLUE, COLOURS, GREY, VERMILION
 from vgg_lib.networks import geometry
@@ -61,24 +63,30 @@ def _pyramid(axes: Axes, kernels: Sequence[int]) -> None:
     )
     axes.set_xlim(-reach[0] - 0.7, reach[0] + 0.7)
     axes.set_ylim(-1.7, 3.5)
-    axes.axis("off")
 
 
-def pyramids(*stacks: Sequence[int]) -> Figure:
+@drawn
+def pyramids(*stacks: Sequence[int], narrow: bool = False) -> Figure:
     """Draw stacks of filters from the side, in one dimension: one unit above, the input pixels it sees below.
 
-    A stack is the sides of its filters from the input on, all odd, such as ``(3, 3)``. The figure in an input
+    A stack is the sides of its filters from the input on, all odd, such as ``(3, 3)``. The number in an input
     pixel is the number of paths from it to the unit; the weights below are for the 2-D filters with C channels
     throughout.
     """
     widths = [len(_paths(stack)) + 1.4 for stack in stacks]
-    figure, panels = plt.subplots(1, len(stacks), figsize=(8, 2.7), width_ratios=widths, squeeze=False)
-    for axes, kernels in zip(panels[0], stacks, strict=True):
+    if narrow:
+        figure, panels = plt.subplots(math.ceil(len(stacks) / 2), 2, figsize=(NARROW, 1.3 * len(stacks)), squeeze=False)
+    else:
+        figure, panels = plt.subplots(1, len(stacks), figsize=(WIDE, 2.7), width_ratios=widths, squeeze=False)
+    for axes in panels.flat:
+        axes.axis("off")
+    for axes, kernels in zip(panels.flat, stacks, strict=False):
         _pyramid(axes, kernels)
     return figure
 
 
-def fields_on_photo(photo: NDArray[np.uint8], fields: Mapping[str, Field]) -> Figure:
+@drawn
+def fields_on_photo(photo: NDArray[np.uint8], fields: Mapping[str, Field], *, narrow: bool = False) -> Figure:
     """Draw what units see over a square photograph ``(H, W, 3)``, one panel a field.
 
     Pixels that the measurement leaves out are faded; the outline is the square that theory gives. Panels
@@ -87,27 +95,30 @@ def fields_on_photo(photo: NDArray[np.uint8], fields: Mapping[str, Field]) -> Fi
     starts, ends = zip(*(field.span for field in fields.values()), strict=True)
     low, high = min(0, *starts), max(len(photo), *ends)
     border = 0.03 * (high - low)
-    figure, panels = plt.subplots(1, len(fields), figsize=(8, 8 / len(fields) + 0.6), squeeze=False)
-    for axes, (name, (mask, (start, end))) in zip(panels[0], fields.items(), strict=True):
-        faded = 255 - (255 - photo.astype(float)) * 0.22
-        shown = np.where(mask.numpy()[:, :, None], photo, faded).astype(np.uint8)
-        axes.imshow(shown, extent=(0, len(photo), len(photo), 0))
+    across, columns = (NARROW, 3 if len(fields) > 4 else 2) if narrow else (WIDE, len(fields))
+    rows = math.ceil(len(fields) / columns)
+    figure, panels = plt.subplots(rows, columns, figsize=(across, rows * (across / columns + 0.6)), squeeze=False)
+    for axes in panels.flat:
+        axes.axis("off")
+    for axes, (name, (mask, (start, end))) in zip(panels.flat, fields.items(), strict=False):
+        opaque = np.where(mask.numpy(), 255, 56).astype(np.uint8)  # fades to the page's own colour
+        axes.imshow(np.dstack([photo, opaque]), extent=(0, len(photo), len(photo), 0))
         side, colour = end - start, COLOURS.get(name, VERMILION)
         axes.add_patch(Rectangle((start, start), side, side, fill=False, edgecolor=colour, linewidth=2.2))
         axes.set_title(f"{name}\n{side}×{side}", loc="center", color=colour, weight="bold", fontsize=10)
         axes.set_xlim(low - border, high + border)
         axes.set_ylim(high + border, low - border)
-        axes.axis("off")
     return figure
 
 
-def field_growth(names: Sequence[str] = ("A", "B", "D", "E"), image_size: int = 224) -> Figure:
+@drawn
+def field_growth(names: Sequence[str] = ("A", "B", "D", "E"), image_size: int = 224, *, narrow: bool = False) -> Figure:
     """Draw the receptive field, in input pixels, after each layer of the networks; pools are the open dots.
 
     The dashed line is the side of the image, in pixels. Raises :class:`~vgg_lib.basics.errors.InputError` for an
     unknown name.
     """
-    figure, axes = plt.subplots(figsize=(8, 4.2))
+    figure, axes = plt.subplots(figsize=(NARROW, 3.8) if narrow else (WIDE, 4.2))
     for name in names:
         layers = resolve(name).layers()
         sides = [geometry.receptive_field(layers[:n]) for n in range(1, len(layers) + 1)]
@@ -119,13 +130,14 @@ def field_growth(names: Sequence[str] = ("A", "B", "D", "E"), image_size: int = 
                 [i + 1 for i in places], [sides[i] for i in places], s=26, facecolor=face, edgecolor=colour, zorder=3
             )
         end = (len(sides), sides[-1])
+        shift = (0, 7) if name == "B" else (-9, 2)  # B ends next to A
         axes.annotate(
-            f"{name}: {sides[-1]}", end, (-9, 2), textcoords="offset points", ha="right", va="center", color=colour,
-            weight="bold",
+            f"{name}: {sides[-1]}", end, shift, textcoords="offset points", ha="center" if name == "B" else "right",
+            va="center", color=colour, weight="bold",
         )  # fmt: skip
     axes.axhline(image_size, color=BLACK, linewidth=0.9, linestyle=(0, (4, 3)))
     axes.text(0.6, image_size + 4, f"the whole image, {image_size} pixels")
-    axes.set_xlabel("layers on feature maps: convolutions (filled) and max-pools (open)")
+    axes.set_xlabel("layers: convolutions (filled) and max-pools (open)")
     axes.set_ylabel("receptive field, pixels")
     axes.set_ylim(0, None)
     axes.set_xlim(0, max(len(resolve(name).layers()) for name in names) + 2)
@@ -133,7 +145,8 @@ def field_growth(names: Sequence[str] = ("A", "B", "D", "E"), image_size: int = 
     return figure
 
 
-def stage_costs(stacked: str = "B", single: str = "B-5x5") -> Figure:
+@drawn
+def stage_costs(stacked: str = "B", single: str = "B-5x5", *, narrow: bool = False) -> Figure:
     """Draw what each stage of two networks costs, side by side, in parameters, multiply-adds and memory.
 
     Above the bars stands the cost of ``stacked`` as a multiple of that of ``single``; the titles give the same
@@ -142,7 +155,7 @@ def stage_costs(stacked: str = "B", single: str = "B-5x5") -> Figure:
     """
     tables = {name: by_stage(name).drop("FC") for name in (stacked, single)}
     ratios = tables[stacked] / tables[single]
-    figure, panels = plt.subplots(1, 3, figsize=(8, 3.4))
+    figure, panels = plt.subplots(3, 1, figsize=(NARROW, 7)) if narrow else plt.subplots(1, 3, figsize=(WIDE, 3.4))
     for axes, (cost, (title, unit)) in zip(panels, COSTS.items(), strict=True):
         for shift, (name, table) in zip((-0.2, 0.2), tables.items(), strict=True):
             axes.bar(np.arange(1, 6) + shift, table[cost] / unit, width=0.38, color=COLOURS[name], label=name)
@@ -152,13 +165,14 @@ def stage_costs(stacked: str = "B", single: str = "B-5x5") -> Figure:
             dear = ratio > 1
             axes.annotate(
                 f"×{ratio:.2f}" if ratio < 5 else f"×{ratio:.1f}", (i, top), (0, 3), textcoords="offset points",
-                ha="center", fontsize=8.5, color=VERMILION if dear else BLUE, weight="bold",
+                ha="center", fontsize=9, color=VERMILION if dear else BLUE, weight="bold",
             )  # fmt: skip
         whole = tables[stacked][cost].sum() / tables[single][cost].sum()
         axes.set_title(f"{title}\nall stages: ×{whole:.2f}")
         axes.set_ylim(0, 1.12 * tallest)
         axes.set_xticks(range(1, 6))
-        axes.set_xlabel("stage")
+        if axes is panels[-1] or not narrow:
+            axes.set_xlabel("stage")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, handlelength=1.2)
     return figure
@@ -170,7 +184,8 @@ def _quotient(growth: NDArray[np.float64], depth: int, kernel: int) -> NDArray[n
     return quotient
 
 
-def turning_point() -> Figure:
+@drawn
+def turning_point(*, narrow: bool = False) -> Figure:
     """Draw the weights of two and of three 3×3 layers over those of one 5×5 or 7×7, as channels grow.
 
     The axis below is the growth c / c_in of the channels across the stack, the axis on the left the quotient of
@@ -178,7 +193,7 @@ def turning_point() -> Figure:
     stack turns from cheaper to dearer.
     """
     growth = np.geomspace(0.7, 30, 200)
-    figure, axes = plt.subplots(figsize=(8, 4.0))
+    figure, axes = plt.subplots(figsize=(NARROW, 4.4) if narrow else (WIDE, 4.0))
     for words, depth, kernel, colour, stages in (
         ("two 3×3 for one 5×5", 2, 5, COLOURS["B"], (1, 2, 64 / 3)),
         ("three 3×3 for one 7×7", 3, 7, COLOURS["D"], (1, 2)),
@@ -193,8 +208,10 @@ def turning_point() -> Figure:
             ha="right" if depth == 2 else "left",
         )  # fmt: skip
     axes.axhline(1, color=BLACK, linewidth=0.9, linestyle=(0, (4, 3)))
-    for ratio, label in ((1, "stage 5\nas many"), (2, "stages 2–4\ntwice as many"), (64 / 3, "stage 1\nfrom 3 to 64")):
+    marks = {1: ("stage 5", "as many"), 2: ("stages 2–4", "twice as many"), 64 / 3: ("stage 1", "from 3 to 64")}
+    for ratio, (stage, words) in marks.items():
         axes.axvline(ratio, color="#DDDDDD", linewidth=0.9, zorder=0)
+        label = stage.removeprefix("stages ") if narrow else f"{stage}\n{words}"
         axes.text(ratio, 16.5, label, ha="center", va="bottom", fontsize=9)
     axes.legend(loc="upper left", bbox_to_anchor=(0.3, 0.95))
     axes.set_xscale("log")

@@ -11,6 +11,9 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#767676",
 )  # fmt: skip
 
+#: Letters on a light fill: black in any theme, where ``BLACK`` is the colour of the page's own letters.
+DARK = "#0B0B0B"
+
 #: One colour for each network, all through the book; controls share their parent's hue family.
 COLOURS: dict[str, str] = {
     "A": BLUE,
@@ -46,7 +49,8 @@ def use_style() -> None:
         "axes.grid": False,
         "grid.color": "#DDDDDD",
         "legend.frameon": False,
-        "image.interpolation": "nearest",
+        "image.interpolation": "none",  # pixels as they are, in SVG too
+        "image.composite_image": False,
         "savefig.facecolor": "white",
         "svg.hashsalt": "vgg_lib",
     })  # fmt: skip

@@ -1,12 +1,14 @@
-"""The last cell of a chapter: rehearsed, done for real, stopped and gone on with, and what a chapter says it takes."""
+"""The cell on real photographs: rehearsed, trained, stopped and gone on with, and what a chapter says it takes."""
+
+import re
 
 import pytest
 
 from vgg_lib import InputError, make_run, recorded
-from vgg_lib.book import figures, full_scale
-from vgg_lib.book.chapter import measured, takes, welcome
-from vgg_lib.book.full_scale import full_scale as at_full_scale
-from vgg_lib.evidence.hardware import duration
+from vgg_lib.book import figures, photographs
+from vgg_lib.book.chapter import at, measured, takes, welcome
+from vgg_lib.book.photographs import on_photographs
+from vgg_lib.evidence.hardware import GPUS, duration, seconds
 from vgg_lib.evidence.store import Store
 from vgg_lib.evidence.workshop import Workshop
 from vgg_lib.training.loop import train
@@ -15,10 +17,9 @@ RUN = make_run("A", "quick", width=1 / 16, epochs=1)
 LAPTOP = make_run("A", "laptop", seed=0)
 
 
-def test_a_rehearsal_keeps_nothing_and_says_what_it_would_take(cache, capsys):
-    assert at_full_scale(LAPTOP) is None
-    said = capsys.readouterr().out
-    assert str(LAPTOP) in said and "on one T4" in said and "computed" in said
+def test_a_rehearsal_keeps_nothing_and_says_what_it_did(cache, capsys):
+    assert on_photographs(LAPTOP) is None
+    assert capsys.readouterr().out == f"Rehearsed in two steps: {LAPTOP}.\n"
 
 
 def test_a_rehearsal_can_fail(cache, monkeypatch):
@@ -27,14 +28,14 @@ def test_a_rehearsal_can_fail(cache, monkeypatch):
         trained.steps[-1] = float("nan")
         return trained
 
-    monkeypatch.setattr(full_scale, "train", without_end)
+    monkeypatch.setattr(photographs, "train", without_end)
     with pytest.raises(AssertionError):
-        at_full_scale(LAPTOP)
+        on_photographs(LAPTOP)
 
 
 def test_what_was_done_once_is_not_done_again(tmp_path, capsys):
-    first = at_full_scale(RUN, True, keep=tmp_path)
-    second = at_full_scale(RUN, True, keep=tmp_path)
+    first = on_photographs(RUN, "quick", keep=tmp_path)
+    second = on_photographs(RUN, "quick", keep=tmp_path)
     assert first == second == Store(tmp_path / "records.jsonl").find(RUN)
     assert str(tmp_path) in capsys.readouterr().out
 
@@ -46,7 +47,7 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path, monkeypatch):
 
     monkeypatch.setattr("vgg_lib.evidence.workshop.train", stopped)
     with pytest.raises(KeyboardInterrupt):
-        at_full_scale(RUN, True, keep=tmp_path)
+        on_photographs(RUN, "quick", keep=tmp_path)
     assert Workshop(tmp_path / "runs").checkpoint(RUN).exists()
 
     seen = []
@@ -54,53 +55,63 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path, monkeypatch):
         "vgg_lib.evidence.workshop.train",
         lambda run, **more: train(run, **more | {"watch": lambda done, *_: seen.append(done)}),
     )
-    resumed = at_full_scale(RUN, True, keep=tmp_path)
+    resumed = on_photographs(RUN, "quick", keep=tmp_path)
     assert seen[0] == 11
-    assert resumed.losses == at_full_scale(RUN, True, keep=tmp_path / "other").losses
+    assert resumed.losses == on_photographs(RUN, "quick", keep=tmp_path / "other").losses
 
 
 def test_every_way_is_recorded_once(tmp_path):
-    made = at_full_scale(RUN, True, keep=tmp_path, every_way=True)
+    made = on_photographs(RUN, "quick", keep=tmp_path, every_way=True)
     assert len(made.evaluations) >= 8
-    assert at_full_scale(RUN, True, keep=tmp_path, every_way=True) == made
+    assert on_photographs(RUN, "quick", keep=tmp_path, every_way=True) == made
 
 
 def test_two_cells_do_not_train_one_run_at_once(tmp_path):
     with Workshop(tmp_path / "runs").lock(RUN), pytest.raises(InputError, match="another process"):
-        at_full_scale(RUN, True, keep=tmp_path)
+        on_photographs(RUN, "quick", keep=tmp_path)
 
 
 def test_a_run_that_fails_says_why_and_can_be_tried_again(tmp_path):
     failing = make_run("A", "quick", width=1 / 1024, epochs=1)
     for _ in range(2):
         with pytest.raises(InputError, match="leaves conv1_1 without channels"):
-            at_full_scale(failing, True, keep=tmp_path)
+            on_photographs(failing, "quick", keep=tmp_path)
 
 
 def test_a_drive_is_colabs_alone():
     with pytest.raises(InputError, match="Colab alone"):
-        at_full_scale(RUN, True, keep="Drive")
+        on_photographs(RUN, "quick", keep="Drive")
 
 
 def test_without_photographs_it_says_how_to_get_them(cache, tmp_path, monkeypatch):
     monkeypatch.setenv("VGG_LIB_DATA", str(tmp_path))
     with pytest.raises(InputError, match="does not hold imagenette2-160"):
-        at_full_scale(LAPTOP, True, keep=tmp_path)
+        on_photographs(LAPTOP, "laptop", keep=tmp_path)
+
+
+def test_a_run_keeps_its_place_at_another_preset():
+    laptop = make_run("D", "laptop", scale=(73, 146), batch_norm=True, seed=3)
+    assert at(laptop, "paper") == make_run("D", "paper", scale=(256, 512), batch_norm=True, seed=3)
+    assert at(RUN, "quick") is RUN
+    with pytest.raises(InputError, match="preset"):
+        on_photographs(RUN, "papers")
 
 
 def test_times_say_whether_they_were_measured():
     pace = recorded("first").find(LAPTOP)
-    [page, cell] = takes("ch03", LAPTOP).to_dict("records")
+    page, laptop, paper = takes("ch03", LAPTOP).frame.to_dict("records")
     two_cores = f"processor, {pace.machine['threads']} threads"
     assert page[two_cores].startswith(duration(measured()["ch03"]["seconds"])) and "(measured)" in page[two_cores]
-    assert cell[two_cores] == f"{duration(pace.seconds)} (measured)"
-    assert cell["T4"].endswith("(computed)") and cell["H100"].endswith("(computed)")
-    [_, other] = takes("ch03", make_run("D", "laptop")).to_dict("records")
-    assert other[two_cores].endswith("(computed)")
+    assert laptop[two_cores] == f"{duration(pace.seconds)} (measured)"
+    assert paper[two_cores].endswith("(computed)")
+    for gpu in ("T4", "H100"):
+        low, high = map(int, re.fullmatch(r"(\d+) to (\d+) minutes \(not measured\)", laptop[gpu]).groups())
+        assert low < seconds(LAPTOP, GPUS[gpu]) / 60 + 1 < high
+    assert takes("ch03", make_run("D", "laptop")).frame[two_cores].iloc[1].endswith("(computed)")
 
 
 def test_a_chapter_that_was_never_timed_says_so():
-    assert "not measured yet" in takes("ch99").to_string()
+    assert "not measured yet" in repr(takes("ch99"))
 
 
 def test_a_welcome_names_versions_and_the_way_to_a_gpu(capsys):

@@ -1,4 +1,4 @@
-"""The last cell of a chapter: its run for real, resumable, or a rehearsal of the same path in two steps."""
+"""The cell of a chapter that trains on real photographs, resumably, or rehearses the same path in two steps."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import torch
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.folders import data_folder
 from vgg_lib.basics.machine import best_device
+from vgg_lib.book.chapter import at, estimate
 from vgg_lib.data.stand_in import write_stand_in
 from vgg_lib.evaluation.posteriors import posteriors
 from vgg_lib.evaluation.protocols import protocols_for
-from vgg_lib.evidence.hardware import GPUS, duration, seconds
+from vgg_lib.evidence.hardware import GPUS
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.store import Store
 from vgg_lib.evidence.testing import record_protocols
@@ -30,27 +31,29 @@ DRIVE = Path("/content/drive")
 _IN_DRIVE = DRIVE / "MyDrive" / "vgg_lib"
 
 
-def full_scale(
+def on_photographs(
     run: Run,
-    really: bool = False,
+    preset: str | None = None,
     *,
     keep: Path | str | Literal["Drive"] | None = None,
     every_way: bool = False,
 ) -> Record | None:
-    """Train a run to its end and test it, or rehearse that; the record of it, ``None`` of a rehearsal.
+    """Train a run on real photographs and test it, or rehearse that; the record of it, ``None`` of a rehearsal.
 
-    Not ``really``: two steps on generated JPEGs in Imagenette's folders, which finds out what would not work, and
-    says what the real run would take. ``really``: Imagenette is looked for and else downloaded, and everything is kept
-    in the folder ``keep`` (the user's data folder; ``"Drive"`` for Google Drive in Colab), so that the same call goes
-    on after a stop, and answers at once when the run is done. ``every_way`` tests the net in all the ways that the
-    paper compares (§4), and the record is then that of the tests.
+    Without a ``preset``: two steps on generated JPEGs in Imagenette's folders, which finds out what would not work.
+    With one, such as ``"laptop"`` or ``"paper"``: the run :func:`~vgg_lib.book.chapter.at` that preset is trained to
+    its end. Imagenette is looked for and else downloaded, and everything is kept in the folder ``keep`` (the user's
+    data folder; ``"Drive"`` for Google Drive in Colab), so that the same call goes on after a stop, and answers at once
+    when the run is done. ``every_way`` tests the net in all the ways that the paper compares (§4); the record is then
+    that of the tests.
 
-    Raises :class:`InputError` for photographs that cannot be had, a folder that cannot be written, a run that another
-    process is training, and for one that failed, with its reason.
+    Raises :class:`InputError` for an unknown preset, photographs that cannot be had, a folder that cannot be written,
+    a run that another process is training, and for one that failed, with its reason.
     """
-    if not really:
+    if preset is None:
         _rehearse(run, every_way)
         return None
+    run = at(run, preset)
     folder = _folder(keep)
     workshop, store, tests = Workshop(folder / "runs"), Store(folder / "records.jsonl"), Store(folder / "tests.jsonl")
     print(f"{run}: {_expected(run)}. Everything is saved in {folder}.")
@@ -87,10 +90,10 @@ def _folder(keep: Path | str | None) -> Path:
 def _expected(run: Run) -> str:
     """How long a run takes on the device that it would use, where that is known."""
     if best_device().type != "cuda":
-        return "no GPU was found, so it takes as long as the table above says of two cores"
+        return "no GPU was found, so it takes as long as the table at the top says of two cores"
     name = torch.cuda.get_device_name()
     known = next((gpu for gpu in GPUS.values() if gpu.name in name), None)
-    return f"about {duration(seconds(run, known))} on a {name}, computed" if known else f"on a {name}"
+    return f"{estimate(run, known)}, on a {name}" if known else f"on a {name}"
 
 
 def _rehearse(run: Run, every_way: bool) -> None:
@@ -103,5 +106,4 @@ def _rehearse(run: Run, every_way: bool) -> None:
         ways = protocols_for(run.scale, run.preset.crop).values() if every_way else [run.protocol]
         for way in ways:
             torch.testing.assert_close(posteriors(rehearsed.net, two, way).sum(1), torch.ones(2))
-    times = ", ".join(f"{duration(seconds(run, GPUS[name]))} on one {name}" for name in ("T4", "H100"))
-    print(f"Rehearsed in two steps: {run}.\nFor real it takes {times} (computed).")
+    print(f"Rehearsed in two steps: {run}.")

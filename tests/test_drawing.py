@@ -1,0 +1,95 @@
+"""Figures, tables, sentences and verdicts as chapters show them."""
+
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from vgg_lib import InputError
+from vgg_lib.book import chapter, figures
+from vgg_lib.book.figures.drawing import NARROW, bundle, drawn, svg
+from vgg_lib.evidence.claims import CLAIMS
+
+
+@pytest.fixture
+def figure():
+    figures.use_style()
+    figure, axes = plt.subplots()
+    axes.plot([0, 1], [0, 1], color="#0072B2")
+    axes.text(0.5, 0.5, "white on something", color="white")
+    axes.set_facecolor("white")
+    yield figure
+    plt.close(figure)
+
+
+def test_an_svg_has_the_themes_colours_and_its_text_as_text(figure):
+    drawn = svg(figure)
+    assert drawn.startswith("<svg ") and "white on something</text>" in drawn
+    assert "stroke: var(--c0072b2,#0072b2)" in drawn and "currentColor" in drawn
+    assert "fill: white" in drawn
+    assert not re.search(r"<style|<metadata|font-family|\d\.\d{3}", drawn)
+
+
+def test_names_in_two_svgs_of_a_page_do_not_meet(figure):
+    one = svg(figure)
+    figure.axes[0].set_title("another")
+    names = [set(re.findall(r'\bid="([^"]+)"', drawn)) for drawn in (one, svg(figure))]
+    assert names[0] and not names[0] & names[1]
+    assert set(re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', one)[0]) - {""} <= names[0]
+
+
+@pytest.mark.parametrize(("side", "exact"), [(16, True), (200, False)])
+def test_a_picture_is_light_and_exact_where_pixels_count(figure, side, exact):
+    figure.axes[0].imshow(np.random.default_rng(0).integers(0, 255, (side, side, 3), dtype=np.uint8))
+    [image] = re.findall("<image [^>]+>", svg(figure))
+    assert "data:image/webp;base64," in image and ("pixelated" in image) == exact
+
+
+def test_a_notebook_gets_a_png_and_both_widths(figure, monkeypatch):
+    shown = []
+    monkeypatch.setattr("vgg_lib.book.figures.drawing._in_notebook", lambda: True)
+    monkeypatch.setattr("IPython.display.display", lambda data, raw, metadata: shown.append((data, metadata)))
+
+    @drawn
+    def draw(*, narrow: bool = False) -> Figure:
+        return plt.figure(figsize=(NARROW if narrow else 8, 3))
+
+    draw()
+    [(data, metadata)] = shown
+    assert data["image/png"][:4] == b"\x89PNG" and metadata["image/png"] == {"width": 800, "height": 300}
+    assert 'width="576pt"' in metadata["drawing"]["wide"] and 'width="302.4pt"' in metadata["drawing"]["narrow"]
+    assert plt.get_fignums() == [figure.number], "what was shown is closed, or Jupyter would show it again"
+
+
+def test_the_same_figure_is_the_same_bytes(figure):
+    assert bundle(figure, figure) == bundle(figure, figure)
+
+
+def test_a_table_has_a_caption_and_numbers_to_the_right_with_as_many_digits():
+    frame = pd.DataFrame({"error": [20.5, 21.0, None], "of": ["A", "B <b>", "C"], "holds": [True, False, True]})
+    html = chapter.table(frame, "Errors & more")._repr_html_()
+    assert "<caption>Errors &amp; more</caption>" in html and "B &lt;b&gt;" in html
+    assert re.findall(r'<td class="numbers">([^<]*)', html) == ["20.5", "21.0", "–"]
+    assert re.findall(r'<td class="words">([^<]*)', html)[1::2] == ["yes", "no", "yes"]
+    assert repr(chapter.table(frame, "Errors")).startswith("Errors\n")
+
+
+def test_a_sentence_is_markdown_and_its_own_text():
+    said = chapter.says(f"**{1 + 1}** nets")
+    assert said._repr_markdown_() == repr(said) == "**2** nets"
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_verdict_box_says_what_the_claim_says(name):
+    box = chapter.verdict(name)
+    for text in (CLAIMS[name].statement, CLAIMS[name].numbers(), CLAIMS[name].verdict()):
+        assert text in repr(box)
+    assert box._repr_html_().count("<dt>") == len(box.lines())
+
+
+def test_there_is_no_box_for_a_claim_that_does_not_exist():
+    with pytest.raises(InputError, match="unknown claim"):
+        chapter.verdict("magic")

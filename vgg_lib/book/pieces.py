@@ -1,0 +1,116 @@
+"""Tables, sentences and verdicts as a chapter shows them: on the page, in Colab and to nbval as text."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+from vgg_lib.book.scoreboard import effect
+from vgg_lib.evidence.claims import Claim, claim
+from vgg_lib.evidence.rules import Judgement
+from vgg_lib.evidence.verdicts import status, verdicts
+
+
+@dataclass(frozen=True)
+class Says:
+    """Markdown whose numbers a cell has put in, so that it cannot differ from what the cell computed."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        """The text, which is what nbval compares."""
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Captioned:
+    """A table with a caption: numbers to the right under their heads, words to the left.
+
+    Whole numbers are shown as they are, others as they were rounded, with the same number of digits all down a column.
+    """
+
+    frame: pd.DataFrame
+    caption: str
+
+    def __repr__(self) -> str:
+        """Caption and table as text."""
+        return f"{self.caption}\n{self.frame.to_string()}"
+
+    def _repr_html_(self) -> str:
+        columns = [_column(self.frame[name]) for name in self.frame]
+        labels = [self.frame.columns.name or self.frame.index.name or "", *self.frame.columns]
+        kinds = ["words", *(kind for kind, _ in columns)]
+        heads = "".join(_cell("th", name, kind, 'scope="col"') for name, kind in zip(labels, kinds, strict=True))
+        rows = [
+            _cell("th", name, "words", 'scope="row"') + "".join(_cell("td", cells[i], kind) for kind, cells in columns)
+            for i, name in enumerate(self.frame.index)
+        ]
+        body = "\n".join(f"<tr>{row}</tr>" for row in rows)
+        return (
+            f'<table class="captioned">\n<caption>{escape(self.caption)}</caption>\n'
+            f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+        )
+
+
+def _column(values: pd.Series[Any]) -> tuple[str, list[str]]:
+    """Whether a column holds numbers or words, and its cells as text."""
+    if is_bool_dtype(values):
+        return "words", ["yes" if value else "no" for value in values]
+    if not is_numeric_dtype(values):
+        return "words", [str(value) for value in values]
+    numbers = [float(value) for value in values]
+    digits = max((len(repr(n).partition(".")[2]) for n in numbers if math.isfinite(n) and n % 1), default=0)
+    return "numbers", [f"{n:,.{digits}f}" if math.isfinite(n) else "–" for n in numbers]
+
+
+def _cell(tag: str, value: object, kind: str, more: str = "") -> str:
+    return f'<{tag} class="{kind}"{" " * bool(more)}{more}>{escape(str(value))}</{tag}>'
+
+
+@dataclass(frozen=True)
+class Box:
+    """The verdict on a claim, made from the claim's rule and the records: nothing in it is typed."""
+
+    claim: Claim
+    judgement: Judgement | None
+
+    def lines(self) -> dict[str, str]:
+        """What stands in the box, by heading."""
+        lines = {
+            "Claim": f"{self.claim.statement} ({self.claim.where})",
+            "The paper": self.claim.numbers(),
+            "Rule": str(self.claim.rule or "None yet."),
+            "Verdict": status(self.judgement),
+        }
+        judged = self.judgement
+        if judged is None or judged.effect is None:
+            return lines
+        lines["Effect"] = effect(judged)
+        if judged.p_holm is not None:
+            lines["p, corrected for all claims"] = f"{judged.p_holm:.2g}"
+        if judged.smallest_detectable is not None:
+            lines["Smallest effect that this test could see"] = f"{judged.smallest_detectable:.2f} points"
+        if judged.mixed:
+            lines["Its records come from"] = ", ".join(judged.mixed)
+        return lines
+
+    def __repr__(self) -> str:
+        """The box as text."""
+        return "\n".join(f"{head}: {text}" for head, text in self.lines().items())
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<dt>{escape(head)}</dt><dd>{escape(text)}</dd>" for head, text in self.lines().items())
+        return f'<dl class="verdict">{rows}</dl>'
+
+
+def verdict(name: str) -> Box:
+    """The box with the verdict on a claim; raises :class:`~vgg_lib.basics.errors.InputError` for an unknown one."""
+    return Box(claim(name), verdicts()[name])
