@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -92,7 +93,7 @@ def small_nets() -> list[str]:
     """Rows for the net of chapter 3: time, multiply-adds, memory, and the error recorded on photographs."""
     net, images = net_of_chapter_3(), photographs(PICTURES, 224)
     errors = {e.protocol: e.errors["top1"] for e in list(recorded("testing"))[-1].evaluations if not e.fused}
-    times = {name: seconds(lambda way=way: posteriors(net, images, way)) for name, way in ways().items()}
+    times = {name: seconds(partial(posteriors, net, images, way)) for name, way in ways().items()}
     rows = []
     for name, way in ways().items():
         error = f"{errors[way]:.1f}" if way in errors else "–"
@@ -119,7 +120,7 @@ def against_torchvision() -> list[str]:
 
     own = {"dense, Q = 256": Protocol((256,)), "50 crops, Q = 256": Protocol((256,), dense=False, grid=5)}
     times = {"torchvision, ten crops": seconds(ten_crops, 3)}
-    times |= {name: seconds(lambda way=way: posteriors(ours, images, way), 3) for name, way in own.items()}
+    times |= {name: seconds(partial(posteriors, ours, images, way), 3) for name, way in own.items()}
     reference = times["torchvision, ten crops"]
     return [f"| {name} | {1000 * t / LARGE:.0f} | {t / reference:.2f} |" for name, t in times.items()]
 

@@ -150,7 +150,7 @@ def bare(network: str, *, batch_norm: bool = False, compiled: bool = False, torc
     if torch_lrn:
         at = next(i for i, module in enumerate(net.features) if isinstance(module, LocalResponseNorm))
         net.features[at] = nn.LocalResponseNorm(5, alpha=5e-4, k=2.0)
-    net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net = net.to(memory_format=torch.channels_last)
     model = torch.compile(net) if compiled else net
     optimiser = torch.optim.SGD(net.parameters(), 0.01, momentum=0.9, weight_decay=5e-4)
     x = torch.randn(LAPTOP.batch_size, 3, LAPTOP.crop, LAPTOP.crop).contiguous(memory_format=torch.channels_last)
@@ -170,7 +170,7 @@ def bare(network: str, *, batch_norm: bool = False, compiled: bool = False, torc
 def stages(network: str) -> list[str]:
     """Rows: each stage of a net by itself, forwards and backwards, and what it reaches of the machine's products."""
     size = {"num_classes": 10, "image_size": LAPTOP.crop, "width": LAPTOP.width}
-    net = vgg(network, **size).to(memory_format=torch.channels_last)  # type: ignore[call-overload, arg-type]
+    net = vgg(network, **size).to(memory_format=torch.channels_last)  # type: ignore[arg-type]
     layers, ends = list(net.features), [0]
     ends += [i + 2 for i, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d)]  # the ReLU is behind the pool
     parts = [nn.Sequential(*layers[begin:end]) for begin, end in pairwise(ends)]

@@ -47,7 +47,8 @@ UNSET = "The chapters open in Colab once `make repository URL=https://github.com
 
 def address(root: Path = ROOT) -> str:
     """The address in _config.yml, "" where it is not set."""
-    return CONFIG.search((root / "_config.yml").read_text(encoding="utf-8")).group()
+    [found] = CONFIG.findall((root / "_config.yml").read_text(encoding="utf-8"))
+    return str(found)
 
 
 def everything(url: str, root: Path = ROOT) -> dict[Path, str]:
@@ -64,7 +65,7 @@ def everything(url: str, root: Path = ROOT) -> dict[Path, str]:
         ("CITATION.cff", CITATION, f"repository-code: {json.dumps(url)}\n" if url else ""),
     ):
         text = (root / name).read_text(encoding="utf-8")
-        texts[root / name] = pattern.sub(lambda _, new=new: new, text, count=1)
+        texts[root / name] = pattern.sub(new.replace("\\", r"\\"), text, count=1)
     return texts | {path: with_first_cell(texts[path], url, path.stem[:4]) for path in notebooks}
 
 
@@ -86,7 +87,8 @@ def chapters(url: str, notebooks: dict[Path, str]) -> str:
     lines = [f"{badge}(https://github.com/{where}/actions)\n\n"] if found else [UNSET + "\n"]
     lines += [f"| chapter | |{' |' * bool(found)}\n| --- | --- |{' --- |' * bool(found)}\n"]
     for path, text in notebooks.items():
-        title = re.search(r"^# (?:\d+\. )?(.+)", "".join(json.loads(text)["cells"][0]["source"]), re.MULTILINE)[1]
+        first = "".join(json.loads(text)["cells"][0]["source"])
+        [title, *_] = re.findall(r"^# (?:\d+\. )?(.+)", first, re.MULTILINE)
         colab = f"https://colab.research.google.com/github/{where}/blob/main/notebooks/{path.name}"
         link = f" [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab}) |"
         lines.append(f"| {int(path.stem[2:4])} | [{title}](notebooks/{path.name}) |{link if found else ''}\n")

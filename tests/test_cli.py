@@ -12,8 +12,8 @@ import pytest
 from helpers.command_line import Said, command, environment
 from PIL import Image
 
-from vgg_lib import doctor
 from vgg_lib.cli import main
+from vgg_lib.commands import doctor
 from vgg_lib.data.embedded import THINGS, embedded
 from vgg_lib.evaluation.posteriors import posteriors, top_errors
 from vgg_lib.evaluation.protocols import Protocol

@@ -9,6 +9,7 @@ from functools import cache
 
 from docutils import nodes
 from sphinx import addnodes
+from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 PASSED_OVER = (
@@ -39,7 +40,7 @@ class FirstUses(SphinxPostTransform):
 
     default_priority = 5  # before references are resolved: what is marked by hand is still to be seen
 
-    def run(self, **_):
+    def run(self, **_: object) -> None:
         """Sphinx calls this for each page."""
         page, builder = self.env.docname, self.app.builder
         if builder.format != "html":
@@ -62,7 +63,7 @@ class FirstUses(SphinxPostTransform):
                 return
 
 
-def setup(app):
+def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx calls this."""
     app.add_post_transform(FirstUses)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

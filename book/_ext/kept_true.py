@@ -4,16 +4,20 @@ import json
 import platform
 import subprocess
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.util.docutils import SphinxDirective
 
 PACKAGES = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "jupyter-book", "nbval")
 
 
-def table(heads, rows) -> str:
+def table(heads: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table."""
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in (heads, ["---"] * len(heads), *rows))
 
@@ -28,7 +32,7 @@ def last_commit(path: Path) -> str:
     return found.stdout.strip() or "unknown"
 
 
-def chapters(config, folder: Path) -> str:
+def chapters(config: Config, folder: Path) -> str:
     """Each chapter's code cells, and when its outputs were made."""
     rows = []
     for path in sorted((folder / "notebooks").glob("*.ipynb")):
@@ -41,13 +45,13 @@ def chapters(config, folder: Path) -> str:
     return table(["chapter", "code cells", "with outputs", "stored version last changed"], rows) + f"\n\n{how}.\n"
 
 
-def versions(*_) -> str:
+def versions(*_: object) -> str:
     """What this build was made with."""
     rows = [["Python", platform.python_version()], *([name, version(name)] for name in PACKAGES)]
     return table(["package", "version"], rows)
 
 
-def records(*_) -> str:
+def records(*_: object) -> str:
     """The records that come with the library, by study."""
     from vgg_lib.evidence.store import recorded, studies_with_records
 
@@ -63,20 +67,23 @@ def records(*_) -> str:
     return table(["study", "records", "outcome", "dates", "processor and PyTorch"], rows)
 
 
+#: By the argument of the directive.
+TABLES: dict[str, Callable[[Config, Path], str]] = {"chapters": chapters, "versions": versions, "records": records}
+
+
 class KeptTrue(SphinxDirective):
     """``{kept-true} chapters``, ``versions`` or ``records``: that table."""
 
     required_arguments = 1
 
-    def run(self):
+    def run(self) -> list[nodes.Node]:
         """Sphinx calls this where the directive stands."""
         self.env.note_reread()  # a record or a commit may be new although the page is not
-        make = {"chapters": chapters, "versions": versions, "records": records}[self.arguments[0]]
-        text = make(self.config, Path(self.env.srcdir))
+        text = TABLES[self.arguments[0]](self.config, Path(self.env.srcdir))
         return self.parse_text_to_nodes(text)
 
 
-def setup(app):
+def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx calls this."""
     app.add_directive("kept-true", KeptTrue)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,10 +10,13 @@ from html import escape
 from importlib.metadata import metadata
 from pathlib import Path
 from runpy import run_path
+from typing import Any
 from urllib.parse import urlsplit
 
 from docutils import nodes
 from social_card import ALT, draw
+from sphinx.application import Sphinx
+from sphinx.config import Config
 
 CARD = "_static/card.png"
 ABOUT = metadata("vgg-lib")["Summary"]
@@ -41,7 +44,7 @@ def commit(folder: Path) -> str:
         return "unknown"
 
 
-def configure(app, config) -> None:
+def configure(app: Sphinx, config: Config) -> None:
     """Fill in what only this build knows."""
     config.html_baseurl = os.environ.get("BOOK_URL") or config.html_baseurl
     shown = f"Version {run_path(str(VERSION))['__version__']}, commit {commit(app.srcdir)}"
@@ -55,14 +58,14 @@ def configure(app, config) -> None:
     config.notfound_context = {"title": "No such page", "body": NOT_FOUND}
 
 
-def first_words(doctree) -> str:
+def first_words(doctree: nodes.document | None) -> str:
     """The page's own words about itself, as many as a search engine shows."""
     paragraphs = [p for p in doctree.findall(nodes.paragraph) if isinstance(p.parent, nodes.section)] if doctree else []
     text = " ".join(paragraphs[0].astext().split()) if paragraphs else ABOUT
     return text if len(text) <= 200 else text[:199].rsplit(" ", 1)[0] + "…"
 
 
-def tags(config, page: str, title: str, description: str) -> str:
+def tags(config: Config, page: str, title: str, description: str) -> str:
     """What a search engine or a chat shows of a page."""
     facts = {"og:title": title, "og:description": description, "og:site_name": config.html_title, "og:type": "article"}
     if base := config.html_baseurl.rstrip("/"):
@@ -71,7 +74,7 @@ def tags(config, page: str, title: str, description: str) -> str:
     return "\n".join([f'<meta name="description" content="{escape(description)}">', *lines])
 
 
-def complete(app, page, template, context, doctree) -> None:
+def complete(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Add to a page's head, and take away what would fail in the browser."""
     title = context.get("title") or app.config.html_title
     context["metatags"] = context.get("metatags", "") + tags(app.config, page, title, first_words(doctree))
@@ -82,7 +85,7 @@ def complete(app, page, template, context, doctree) -> None:
         context["body"] = context.get("body", "").replace(role, "")
 
 
-def finish(app, exception) -> None:
+def finish(app: Sphinx, exception: Exception | None) -> None:
     """Write what is no page of the book."""
     if exception or app.builder.format != "html":
         return
@@ -97,7 +100,7 @@ def finish(app, exception) -> None:
         (html / "sitemap.xml").write_text(sitemap, encoding="utf-8")
 
 
-def setup(app):
+def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx calls this."""
     app.connect("config-inited", configure, priority=100)  # before the extension for the 404 page reads its prefix
     app.connect("html-page-context", complete, priority=900)  # after those that add scripts

@@ -5,11 +5,14 @@ without it the same icons come from the font.
 """
 
 import re
+from collections.abc import Iterable
 from html import unescape
 from importlib.resources import files
 from pathlib import Path
+from typing import IO
 
 from fontTools import subset
+from sphinx.application import Sphinx
 
 ICONS = [f"_static/vendor/fontawesome/webfonts/fa-{kind}" for kind in ("solid-900", "regular-400", "brands-400")]
 MATHS = "fonts/STIXTwoMath-Regular"
@@ -18,14 +21,15 @@ ITALIC = (("A", "Z", 0x1D434), ("a", "z", 0x1D44E), ("Α", "Ω", 0x1D6E2), ("α"
 PLANCK = "ℎ"  # the italic h: older than its range
 
 
-def read(paths) -> str:
+def read(paths: Iterable[Path]) -> str:
     """The text of all of them."""
     return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 def icons(html: Path) -> set[str]:
     """What a page or script names (fa-moon), and what the style sheets of the theme put somewhere by themselves."""
-    named, icons = {}, set()
+    named: dict[str, str] = {}
+    icons: set[str] = set()
     css = read(html.glob("_static/**/*.css"))
     for selectors, code in re.findall(r'([^{}]*)\{content:"\\([0-9a-f]+)"\}', css):
         names = re.findall(r"\.fa-([\w-]+):+before", selectors)
@@ -43,7 +47,7 @@ def letters(html: Path) -> set[str]:
     return shown | italic | {PLANCK}
 
 
-def cut(source, target: Path, characters: set[str]) -> None:
+def cut(source: Path | IO[bytes], target: Path, characters: set[str]) -> None:
     """Write a font with these characters and all their forms: small ones for indices, tall brackets."""
     options = subset.Options(flavor="woff2", hinting=False, layout_features=["*"])
     subsetter = subset.Subsetter(options)
@@ -54,7 +58,7 @@ def cut(source, target: Path, characters: set[str]) -> None:
         subset.save_font(font, target, options)
 
 
-def finish(app, exception) -> None:
+def finish(app: Sphinx, exception: Exception | None) -> None:
     """Cut the fonts when all pages are written."""
     if exception or app.builder.format != "html":
         return
@@ -65,7 +69,7 @@ def finish(app, exception) -> None:
         cut(source, html / f"_static/{MATHS}.woff2", letters(html))
 
 
-def setup(app):
+def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx calls this."""
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""What this machine has, and what a run of each preset would take on it."""
+"""``vgg-lib doctor``: what this machine has, and what a run of each preset would take on it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ from torch.nn import functional
 from vgg_lib.basics import machine
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.folders import cache_folder
+from vgg_lib.commands.shared import DataFolder
 from vgg_lib.data import imagenette
 from vgg_lib.evidence.hardware import PHOTOGRAPHS, duration
 from vgg_lib.networks.model import vgg
 from vgg_lib.training.presets import PRESETS, Preset
+
+
+def doctor(data: DataFolder = None) -> None:
+    """Say what this machine has, and what a run of each preset would take on it."""
+    for name, value in examine(data):
+        print(f"{name:<18}{value}")
 
 
 def examine(root: Path | None = None) -> Iterator[tuple[str, str]]:

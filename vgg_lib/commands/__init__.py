@@ -1,0 +1,1 @@
+"""The commands of ``vgg-lib``: a module each, with the command's name."""

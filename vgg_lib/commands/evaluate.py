@@ -1,0 +1,51 @@
+"""``vgg-lib evaluate``: weights under one protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from vgg_lib.basics.errors import InputError
+from vgg_lib.commands.shared import DataFolder, newest_weights
+from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.evidence import testing
+from vgg_lib.training.photographs import photographs
+from vgg_lib.training.presets import preset
+from vgg_lib.training.weights import load_net
+
+
+def evaluate(
+    weights: Annotated[
+        list[Path] | None, typer.Option(help="Weights to test, several times to fuse them; else the newest trained.")
+    ] = None,
+    network: Annotated[str | None, typer.Option(help="Refuse weights of any other network.")] = None,
+    preset_name: Annotated[str, typer.Option("--preset", help="Whose photographs to test on.")] = "quick",
+    scale: Annotated[
+        list[int] | None, typer.Option(help="Test scale Q in pixels, several times for several; else the preset's S.")
+    ] = None,
+    dense: Annotated[bool, typer.Option(help="Apply the net to the whole image (§3.2).")] = True,
+    grid: Annotated[int | None, typer.Option(help="Crops along each side, 5 in the paper (§4.3).")] = None,
+    mirror: Annotated[bool, typer.Option(help="Average with the mirrored image.")] = True,
+    data: DataFolder = None,
+) -> None:
+    """Test weights on the held-out tenth under a protocol."""
+    loaded = [load_net(path, network) for path in weights or [newest_weights()]]
+    nets = [net for net, _ in loaded]
+    world = preset(preset_name)
+    protocol = Protocol(tuple(scale or [cast(int, world.scales[0])]), dense=dense, grid=grid, mirror=mirror)
+    photos = photographs(world, "train", data).held_out()
+    for net, classes in loaded:
+        if net.num_classes != len(photos.classes):
+            told = f"tell {net.num_classes} classes apart, preset {world.name!r} has {len(photos.classes)}"
+        elif classes and classes != photos.classes:
+            told = f"know {', '.join(classes[:3])} …, the photographs of preset {world.name!r} are of other classes"
+        else:
+            continue
+        raise InputError(f"the weights {told}: choose the preset that they were trained with")
+    result = testing.evaluate(nets, photos, protocol, "held-out")
+    print(
+        f"network {' and '.join(net.name for net in nets)}, {len(photos)} held-out images of {world.name!r}, {protocol}"
+    )
+    print("  ".join(f"{name} error {error:.1f} %" for name, error in result.errors.items()))

@@ -1,0 +1,70 @@
+"""``vgg-lib run``: what a study still needs, on this machine or on a cluster."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from vgg_lib.basics.errors import InputError
+from vgg_lib.commands.shared import DataFolder, Seeds, StudyName, StudyStore, study_store, workshop
+from vgg_lib.commands.status import show_status
+from vgg_lib.evidence.agenda import Agenda
+from vgg_lib.evidence.cluster import ClusterQueue
+from vgg_lib.evidence.queue import Queue
+from vgg_lib.evidence.studies import study
+
+
+def run(
+    study_name: StudyName,
+    seeds: Seeds = None,
+    workers: Annotated[int, typer.Option(help="Runs at once; 0 for one a core, or one on a GPU.")] = 0,
+    again: Annotated[bool, typer.Option("--again", help="Train failed runs again.")] = False,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Train on the Dask cluster whose scheduler has this address.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where a cluster's workers keep checkpoints; else in their user's data folder.")
+    ] = None,
+    data: DataFolder = None,
+    store: StudyStore = None,
+) -> None:
+    """Train what a study still needs. Stop it when you like: started again it goes on where it stopped."""
+    agenda = Agenda(study(study_name), study_store(study_name, store), workshop(), seeds, again)
+    if scheduler and workers:
+        raise InputError(f"--workers {workers} is for this machine: a cluster has as many as you started, leave it out")
+    if folder and not scheduler:
+        raise InputError(f"--folder {folder} is for a cluster: name its --scheduler, or leave it out")
+    queue = ClusterQueue(agenda, scheduler, folder, data) if scheduler else Queue(agenda, workers, data)
+    with ending_on_signals("what was being trained goes on from its checkpoint next time"):
+        queue.run()
+    show_status(agenda, queue.workers)
+
+
+@contextmanager
+def ending_on_signals(how_to_go_on: str) -> Iterator[None]:
+    """End on Ctrl-C or SIGTERM with the exit code that shells expect, once what is inside has cleaned up."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # once is enough
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except (KeyboardInterrupt, _Terminated) as stopped:
+        print(f"\nstopped: {how_to_go_on}", file=sys.stderr)
+        number = signal.SIGINT if isinstance(stopped, KeyboardInterrupt) else signal.SIGTERM
+        raise typer.Exit(128 + number) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Terminated(BaseException):
+    """The process was told to end."""

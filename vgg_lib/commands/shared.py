@@ -1,0 +1,53 @@
+"""What several commands share: options, and where records and weights are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.folders import data_folder
+from vgg_lib.evidence.store import Store
+from vgg_lib.evidence.studies import STUDIES
+from vgg_lib.evidence.workshop import Workshop
+from vgg_lib.networks.table import NETWORKS
+from vgg_lib.training.presets import PRESETS
+
+NetworkName = Annotated[str, typer.Option(help=f"One of {', '.join(NETWORKS)}.")]
+PresetName = Annotated[str, typer.Option("--preset", help=f"One of {', '.join(PRESETS)}.")]
+StudyName = Annotated[str, typer.Argument(metavar="STUDY", help=f"One of {', '.join(STUDIES)}.")]
+Seeds = Annotated[int | None, typer.Option(help="Runs of each arm; else as many as the study wants.")]
+DataFolder = Annotated[
+    Path | None, typer.Option(help="Folder that holds Imagenette; else VGG_LIB_DATA, the cache folder, a download.")
+]
+StudyStore = Annotated[
+    Path | None, typer.Option(help="File of the study's records; else one in the user's data folder.")
+]
+Records = Annotated[Path | None, typer.Option(help="File of records; else those that come with the library.")]
+
+
+def workshop() -> Workshop:
+    """Where runs are trained, with what they need to go on after a stop."""
+    return Workshop(data_folder() / "runs")
+
+
+def study_store(name: str, store: Path | None) -> Store:
+    """Where the records of a study are."""
+    return Store(store or data_folder() / f"{name}.jsonl")
+
+
+def trained_weights() -> list[Path]:
+    """The weights that ``vgg-lib train`` wrote, the newest last."""
+    return sorted(data_folder().glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
+
+
+def newest_weights() -> Path:
+    """The last weights that ``vgg-lib train`` wrote; raises :class:`InputError` where there are none."""
+    found = trained_weights()
+    if not found:
+        raise InputError(
+            f"there are no trained weights in {data_folder()}: run `vgg-lib train` first, or give --weights"
+        )
+    return found[-1]
