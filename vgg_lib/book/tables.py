@@ -96,7 +96,7 @@ def arms(study: Study, known: Known) -> str:
 def edges(study: Study, known: Known) -> str:
     """Which recipes did best at the smallest or largest of the rates that were tried, as a sentence; empty for none.
 
-    Only recipes of which all rates have an error are looked at, seed 0 of each, the first of equals.
+    Only recipes with three rates or more, all with an error, are looked at: seed 0 of each, the first of equals.
     """
     by_recipe: dict[Run, list[Run]] = {}
     for run in study.runs(known):
@@ -105,7 +105,7 @@ def edges(study: Study, known: Known) -> str:
             by_recipe.setdefault(any_rate, []).append(run)
     at_edge = []
     for runs in by_recipe.values():
-        if len(runs) > 1 and (found := best(runs, known)):
+        if len(runs) > 2 and (found := best(runs, known)):
             rates = [run.preset.learning_rate for run in runs]
             if (rate := found.preset.learning_rate) in (min(rates), max(rates)):
                 end = "largest" if rate == max(rates) else "smallest"
