@@ -21,9 +21,9 @@ from vgg_lib.evaluation.protocols import Protocol, protocols_for, scales_for
 from vgg_lib.evidence.origin import origin
 from vgg_lib.evidence.records import Evaluation, Record, as_digits, pack_posteriors
 from vgg_lib.networks.model import VGG
-from vgg_lib.training.loop import Trained
 from vgg_lib.training.photographs import photos_to_test
 from vgg_lib.training.runs import Run
+from vgg_lib.training.trained import Trained
 
 #: What else can be measured of a trained net, by name: the function is given the training and the data's folder.
 MEASURES: dict[str, Callable[[Trained, str | Path | None], Any]] = {}
