@@ -48,7 +48,7 @@ def kind_of(path: Path) -> Kind | None:
     try:
         with path.open("rb") as file:
             start = file.read(_ENOUGH)
-    except OSError:
+    except (OSError, ValueError):  # the latter for a path with a null in it
         return None
     return next((kind for pattern, kind in _KINDS if re.match(pattern, start, re.DOTALL)), None)
 
