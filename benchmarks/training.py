@@ -28,7 +28,8 @@ from training_input import table as input_table
 
 from vgg_lib import cost_table, macs, make_run, recorded, vgg
 from vgg_lib.basics import machine
-from vgg_lib.data.imagenette import FOLDERS, find
+from vgg_lib.data.archive import FOLDERS
+from vgg_lib.data.imagenette import find
 from vgg_lib.evidence.statistics import paired_difference
 from vgg_lib.evidence.store import studies_with_records
 from vgg_lib.networks.response_norm import LocalResponseNorm

@@ -23,8 +23,9 @@ from torchvision.transforms import v2
 
 from vgg_lib import make_run
 from vgg_lib.basics import machine
+from vgg_lib.data.archive import FOLDERS
 from vgg_lib.data.augmentation import draw, training_batch
-from vgg_lib.data.imagenette import FOLDERS, find, imagenette
+from vgg_lib.data.imagenette import find, imagenette
 from vgg_lib.data.photos import Photos
 from vgg_lib.data.rescaling import Scale, rescale
 

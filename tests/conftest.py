@@ -16,7 +16,7 @@ from helpers.agendas import agenda_in
 from hypothesis import settings
 from PIL import Image
 
-from vgg_lib.data import imagenette
+from vgg_lib.data import archive
 from vgg_lib.evidence.agenda import Agenda
 from vgg_lib.evidence.store import Store
 from vgg_lib.evidence.workshop import Workshop
@@ -36,14 +36,19 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def fake_imagenette(tmp_path: Path, cache: Path) -> Callable[..., Path]:
-    """Writes Imagenette's folder layout with JPEGs of various sizes; returns the folder that holds it."""
+def fake_imagenette(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Writes Imagenette's folder layout with JPEGs of various sizes; returns the folder that holds it.
+
+    What it writes counts as the whole data set.
+    """
 
     def write(root: Path = tmp_path / "data", per_class: int = 2, size: str = "160px") -> Path:
         random = np.random.default_rng(0)
+        monkeypatch.setattr(archive, "COUNTS", dict.fromkeys(archive.COUNTS, (per_class,) * 10))
+        monkeypatch.setattr(archive, "FINGERPRINTS", {})
         for split in ("train", "val"):
-            for wnid in imagenette.CLASSES:
-                folder = root / imagenette.FOLDERS[size] / split / wnid
+            for wnid in archive.CLASSES:
+                folder = root / archive.FOLDERS[size] / split / wnid
                 folder.mkdir(parents=True)
                 for i in range(per_class):
                     shape = (*random.integers(40, 80, size=2), 3)

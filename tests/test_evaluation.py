@@ -192,8 +192,8 @@ def test_dropout_is_off_and_the_training_mode_comes_back():
 
 def test_the_training_mode_comes_back_after_an_error():
     net = small_net().train()
-    with pytest.raises(RuntimeError):
-        posteriors(net, torch.zeros(1, 4, 40, 40, dtype=torch.uint8), Protocol((32,)))
+    with pytest.raises(InputError, match=r"an image of 1×40 pixels is more than 30 times as long as wide.*: crop it"):
+        posteriors(net, [noise(3, 40, 40), noise(3, 1, 40)], Protocol((32,)))
     assert net.training
 
 

@@ -11,7 +11,11 @@ import torchvision
 from PIL import Image
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.data.imagenette import CLASSES, FOLDERS, imagenette
+from vgg_lib.data import archive
+from vgg_lib.data.archive import CLASSES, FOLDERS, check_whole
+from vgg_lib.data.embedded import embedded
+from vgg_lib.data.imagenette import imagenette
+from vgg_lib.data.stand_in import write_stand_in
 
 FOLDER = "imagenette2-160"
 
@@ -156,8 +160,115 @@ def test_a_failing_download_says_how_to_get_the_data_and_leaves_nothing(cache, m
     assert list(cache.iterdir()) == []
 
 
-def test_a_folder_that_is_no_class_is_named(fake_imagenette):
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("n00000001/a.JPEG", "has n00000001, which Imagenette has not: remove it"),
+        ("n03028079/more/a.JPEG", "has n03028079/more, which"),
+        ("n03028079/a.jpg", r"has n03028079/a\.jpg, which .* end its name in \.JPEG"),
+        ("n03028079/a.png", r"has n03028079/a\.png, which"),
+    ],
+)
+def test_what_is_not_imagenettes_is_named(fake_imagenette, place, says):
+    """Left out without a word, a photograph of another ending would make another data set."""
     root = fake_imagenette()
-    (root / "imagenette2-160" / "train" / ".ipynb_checkpoints").mkdir()
-    with pytest.raises(InputError, match=r"a folder '\.ipynb_checkpoints' that is no class"):
+    path = root / FOLDER / "train" / place
+    path.parent.mkdir(exist_ok=True)
+    shutil.copy(first_photo(root), path)
+    with pytest.raises(InputError, match=says):
+        imagenette("train", root)
+
+
+def test_all_that_is_not_imagenettes_is_told_at_once(fake_imagenette):
+    root = fake_imagenette()
+    for i in range(5):
+        (root / FOLDER / "train" / "n03028079" / f"{i}.jpg").touch()
+    with pytest.raises(InputError, match=r"0\.jpg, n03028079/1\.jpg, n03028079/2\.jpg and 2 more, which"):
+        imagenette("train", root)
+
+
+def test_what_systems_leave_in_folders_is_passed_over(fake_imagenette):
+    root = fake_imagenette()
+    whole, split = imagenette("train", root), root / FOLDER / "train"
+    for path in (".ipynb_checkpoints/a.JPEG", "n03028079/.ipynb_checkpoints/a.JPEG", "n03028079/._a.JPEG"):
+        (split / path).parent.mkdir(exist_ok=True)
+        shutil.copy(first_photo(root), split / path)
+    for path in (".DS_Store", "n03028079/.DS_Store", "n03028079/Thumbs.db", "n03028079/desktop.ini"):
+        (split / path).touch()
+    again = imagenette("train", root)
+    assert (again.names, again.fingerprint, again.differs) == (whole.names, whole.fingerprint, "")
+
+
+def test_the_data_sets_own_folder_does_as_well(fake_imagenette, monkeypatch):
+    root = fake_imagenette()
+    assert len(imagenette("train", root / FOLDER)) == 20
+    monkeypatch.chdir(root / FOLDER)
+    assert len(imagenette("train", ".")) == 20
+
+
+def test_a_folder_that_holds_another_size_is_told(fake_imagenette):
+    with pytest.raises(InputError, match="does not hold imagenette2/ but imagenette2-160/: set VGG_LIB_DATA"):
+        imagenette("train", fake_imagenette(), size="full")
+
+
+def test_the_whole_data_set_differs_in_nothing(fake_imagenette):
+    photos = imagenette("train", fake_imagenette())
+    assert photos.differs == ""
+    check_whole(photos)
+    check_whole(embedded("val"))
+
+
+def test_a_fragment_is_told_and_no_study_takes_it(fake_imagenette):
+    root = fake_imagenette(per_class=3)
+    first_photo(root).unlink()
+    shutil.copy(first_photo(root), root / FOLDER / "train" / "n03028079" / "n03028079_7.JPEG")
+    says = r"30 photographs instead of 30 \(tench 2 instead of 3, church 4 instead of 3\)"
+    with pytest.warns(UserWarning, match=f"train holds {says}: what is trained on them is not comparable"):
+        photos = imagenette("train", root)
+    with pytest.raises(InputError, match=f"not those of Imagenette's archive: there are {says}"):
+        check_whole(photos.held_out())
+
+
+def test_a_fragment_of_many_classes_is_told_in_short(fake_imagenette):
+    root = fake_imagenette(per_class=3)
+    for path in (root / FOLDER / "val").rglob("*_0.JPEG"):
+        path.unlink()
+    with pytest.warns(UserWarning, match=r"springer 2 instead of 3, and so in 8 more classes\)"):
+        imagenette("val", root)
+
+
+def test_other_photographs_of_the_right_number_are_told(fake_imagenette, monkeypatch):
+    root = fake_imagenette()
+    monkeypatch.setattr(archive, "FINGERPRINTS", {("160px", "train"): "0" * 16})
+    with pytest.warns(UserWarning, match=f"photographs with fingerprint [0-9a-f]{{16}} instead of {'0' * 16}"):
+        assert imagenette("train", root).differs
+    assert not imagenette("val", root).differs
+
+
+def test_the_numbers_are_those_of_the_published_archives():
+    assert {split: sum(counts) for split, counts in archive.COUNTS.items()} == {"train": 9469, "val": 3925}
+
+
+def test_generated_pictures_are_no_data_set_and_leave_nothing_in_the_cache(tmp_path, cache):
+    photos = imagenette("train", write_stand_in(tmp_path / "data", per_class=2), squash=32).prepared((8, 16))
+    with pytest.raises(InputError, match="there are generated pictures"):
+        check_whole(photos)
+    assert not cache.exists()
+
+
+def no_link(path):
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+def a_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("damage", [no_link, a_folder])
+def test_a_file_that_cannot_be_read_is_named(fake_imagenette, damage):
+    root = fake_imagenette()
+    damage(first_photo(root))
+    with pytest.raises(InputError, match=rf"{first_photo(root).name} cannot be read .*: replace or remove it"):
         imagenette("train", root)

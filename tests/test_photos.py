@@ -122,21 +122,3 @@ def test_a_part_of_files_is_decoded_with_the_whole_and_taken_from_it(files, tmp_
     assert len(part.file) == 3
     for i, image in zip((1, 2), part, strict=True):
         assert torch.equal(image, decode(files.paths[i]))
-
-
-@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK"])
-def test_photographs_of_any_mode_are_decoded_as_rgb(tmp_path, mode):
-    path = tmp_path / "image.tiff"
-    Image.new("RGB", (7, 5), (255, 255, 255)).convert(mode).save(path)
-    image = decode(path)
-    assert (image.dtype, image.shape) == (torch.uint8, (3, 5, 7))
-    assert image.min() == 255
-
-
-@pytest.mark.parametrize("content", [None, b"", b"no image", b"\x89PNG\r\n\x1a\n" + bytes(40)])
-def test_what_is_no_photograph_is_named(tmp_path, content):
-    path = tmp_path / "broken.png"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(InputError, match=r"broken\.png cannot be read as a photograph"):
-        decode(path)

@@ -135,8 +135,7 @@ def test_dropout_is_off_and_training_goes_on_after_it():
         (noise(1, 3, 32, 32), {"scales": ()}, "choose one Q or several of 32 or more"),
         (noise(1, 3, 32, 32), {"combine": "max"}, "unknown way to combine scales 'max'"),
         (noise(1, 3, 32, 32).float(), {}, "give uint8 RGB"),
-        (noise(1, 1, 32, 32), {}, "give uint8 RGB"),
-        (noise(3, 32, 32), {}, "give uint8 RGB"),
+        (noise(1, 2, 32, 32), {}, "three channels come before height and width"),
         (noise(0, 3, 32, 32), {}, "there are no photographs"),
     ],
 )

@@ -15,6 +15,7 @@ from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.folders import cache_folder
 from vgg_lib.commands.shared import DataFolder
 from vgg_lib.data import imagenette
+from vgg_lib.data.archive import COUNTS, FOLDERS, photographs_in
 from vgg_lib.evidence.hardware import PHOTOGRAPHS, duration
 from vgg_lib.networks.model import vgg
 from vgg_lib.training.presets import PRESETS, Preset
@@ -47,10 +48,13 @@ def examine(root: Path | None = None) -> Iterator[tuple[str, str]]:
 def _where_data_is(root: Path | None) -> str:
     try:
         found = imagenette.find(root)
+        if found is None:
+            return "not found: " + imagenette.HOW_TO_GET_IT.format(folder=FOLDERS["160px"])
+        count = len(photographs_in(found / FOLDERS["160px"] / "train"))
     except InputError as error:
         return str(error)
-    how = imagenette.HOW_TO_GET_IT.format(folder=imagenette.FOLDERS["160px"])
-    return str(found) if found else f"not found: {how}"
+    whole = sum(COUNTS["train"])
+    return f"{found}" if count == whole else f"{found}, with {count:,} photographs to train on instead of {whole:,}"
 
 
 def _duration(preset: Preset, device: torch.device) -> str:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.data.images import Images, as_images
+from vgg_lib.data.given import as_images
+from vgg_lib.data.images import Images
 from vgg_lib.data.rescaling import Crops, rescaled_sizes
 
 #: The deviation of the random weights on the principal components (Krizhevsky et al., 2012, §4.1).

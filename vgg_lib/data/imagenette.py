@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,28 +21,12 @@ from torchvision.datasets import Imagenette
 
 from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.basics.folders import cache_folder
+from vgg_lib.data.archive import CLASSES, FOLDERS, STAND_IN, differences, photographs_in
 from vgg_lib.data.decoded import decoded_once
-from vgg_lib.data.decoding import decode
+from vgg_lib.data.decoding import no_warning_of_size, read
 from vgg_lib.data.images import Images
 from vgg_lib.data.photo_files import PhotoFiles
 from vgg_lib.data.photos import Photos
-
-#: What each archive unpacks to, by the name torchvision gives its size.
-FOLDERS = {"full": "imagenette2", "320px": "imagenette2-320", "160px": "imagenette2-160"}
-
-#: The ten classes in the order of their labels: WordNet number and the name used in this book.
-CLASSES = {
-    "n01440764": "tench",
-    "n02102040": "English springer",
-    "n02979186": "cassette player",
-    "n03000684": "chain saw",
-    "n03028079": "church",
-    "n03394916": "French horn",
-    "n03417042": "garbage truck",
-    "n03425413": "gas pump",
-    "n03445777": "golf ball",
-    "n03888257": "parachute",
-}
 
 HOW_TO_GET_IT = (
     "set VGG_LIB_DATA to the folder that holds {folder}/, or run `vgg-lib download` on a machine with a network"
@@ -57,7 +42,8 @@ def find(root: str | Path | None = None, size: str = "160px") -> Path | None:
     """The folder that holds the data set, or ``None`` where there is none to be found.
 
     Looks at ``root``, else at ``VGG_LIB_DATA``, else in the cache folder. The first that is set is the only
-    one looked at: raises :class:`InputError` when it is no folder, or lacks the data set.
+    one looked at: raises :class:`InputError` when it is no folder, or lacks the data set. The data set's own folder
+    does as well as the one around it.
     """
     check_choice("size of Imagenette", size, FOLDERS)
     folder = FOLDERS[size]
@@ -68,9 +54,15 @@ def find(root: str | Path | None = None, size: str = "160px") -> Path | None:
     origin = "the data folder" if root else "VGG_LIB_DATA"
     if not where.is_dir():
         raise InputError(f"{origin} is {where}, which is no folder: name the one that holds {folder}/")
-    if not (where / folder).is_dir():
-        raise InputError(f"{origin} is {where}, which does not hold {folder}/: " + HOW_TO_GET_IT.format(folder=folder))
-    return where
+    if (where / folder).is_dir():
+        return where
+    if where.absolute().name == folder and (where / "train").is_dir():
+        return where.absolute().parent
+    others = [name for name in FOLDERS.values() if (where / name).is_dir()]
+    holds = f" but {others[0]}/" if others else ""
+    raise InputError(
+        f"{origin} is {where}, which does not hold {folder}/{holds}: " + HOW_TO_GET_IT.format(folder=folder)
+    )
 
 
 def download(size: str = "160px") -> Path:
@@ -109,40 +101,36 @@ def imagenette(
     are decoded once and mapped from the cache folder from then on. Without it each is decoded when asked
     for, at its own size.
 
+    Where the photographs are not those of the archive, a warning says in what they differ, and so does the result's
+    ``differs``. Pixels of generated pictures are kept beside them, not in the cache folder.
+
     Raises :class:`InputError` when there is no data and no way to download it, when a class has no folder
-    or no photograph, or when a file cannot be read: the file is named.
+    or no photograph, when there is something that is not Imagenette's, or when a file cannot be read: it is named.
     """
     check_choice("split", split, ("train", "val"))
     where = find(root, size) or download(size)
-    _check_classes(where / FOLDERS[size] / split)
-    data = Imagenette(str(where), split=split, size=size)
-    paths = [Path(path) for path, _ in data._samples]
+    folder = where / FOLDERS[size] / split
+    paths = photographs_in(folder)
+    wnids = list(CLASSES)
+    labels = torch.tensor([wnids.index(path.parent.name) for path in paths])
     fingerprint = digest_of(paths)
-    stem = cache_folder() / f"imagenette-{split}-{fingerprint}"
+    generated = (where / STAND_IN).exists()
+    differs = "generated pictures" if generated else differences(split, labels, size, fingerprint)
+    if differs and not generated:
+        warnings.warn(f"{folder} holds {differs}: what is trained on them is not comparable", stacklevel=2)
+    stem = (where if generated else cache_folder()) / f"imagenette-{split}-{fingerprint}"
     images: Images = PhotoFiles(paths, stem)
     if squash is not None:
         stem = stem.with_name(f"{stem.name}-{squash}")
         images = decoded_once(stem, len(paths), lambda: _squashed(paths, squash))
     return Photos(
         images=images,
-        labels=torch.tensor([label for _, label in data._samples]),
+        labels=labels,
         names=tuple(path.name for path in paths),
         classes=tuple(CLASSES.values()),
         fingerprint=fingerprint,
+        differs=differs,
     )
-
-
-def _check_classes(folder: Path) -> None:
-    if not folder.is_dir():
-        raise InputError(f"{folder} is missing: the data set was not unpacked whole, remove and get it again")
-    strange = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name not in CLASSES)
-    if strange:
-        raise InputError(f"{folder} has a folder {strange[0]!r} that is no class of Imagenette: remove it")
-    for wnid, name in CLASSES.items():
-        if next((folder / wnid).glob("*.JPEG"), None) is None:
-            raise InputError(
-                f"{folder} has no photographs of class {wnid} ({name}): remove the data set and get it again"
-            )
 
 
 def digest_of(paths: Sequence[Path]) -> str:
@@ -150,7 +138,12 @@ def digest_of(paths: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for path in sorted(paths, key=lambda p: (p.parent.name, p.name)):
         digest.update(f"{path.parent.name}/{path.name}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        try:
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be read as a photograph ({error.strerror}): replace or remove it"
+            ) from error
     return digest.hexdigest()[:16]
 
 
@@ -158,10 +151,12 @@ def _squashed(paths: Sequence[Path], side: int) -> Iterator[torch.Tensor]:
     """The photographs squashed to ``side`` pixels, ``(3, side, side)`` each."""
 
     def one(path: Path) -> torch.Tensor:
-        image = Image.fromarray(decode(path).permute(1, 2, 0).numpy())
+        image = Image.fromarray(read(path).permute(1, 2, 0).numpy())
         pixels = np.array(image.resize((side, side), Image.Resampling.BILINEAR))
         return torch.from_numpy(pixels).permute(2, 0, 1)
 
     with ThreadPoolExecutor() as pool:  # decoding lets go of Python's lock
         for start in range(0, len(paths), 256):  # a pool runs ahead of what is written
-            yield from pool.map(one, paths[start : start + 256])
+            with no_warning_of_size():
+                some = list(pool.map(one, paths[start : start + 256]))
+            yield from some

@@ -126,10 +126,3 @@ class ImageList(Images):
 
     def cut(self, crops: Crops, scale: Scale, crop: int, dtype: torch.dtype = torch.float32) -> Tensor:
         return torch.cat([cut(image[None], crops.one(i), crop) for i, image in enumerate(self.images)])
-
-
-def as_images(given: Images | Tensor | Sequence[Tensor]) -> Images:
-    """What a caller gives as images: uint8, one tensor ``(N, 3, H, W)``, or ``(3, H, W)`` each of any sizes."""
-    if isinstance(given, Images):
-        return given
-    return ImageTensor(given) if isinstance(given, Tensor) else ImageList(given)

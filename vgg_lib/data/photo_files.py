@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.decoded import DecodedPhotos, decoded_once
-from vgg_lib.data.decoding import decode
+from vgg_lib.data.decoding import decode, no_warning_of_size, read
 from vgg_lib.data.images import CHUNK, ImageList, Images
 from vgg_lib.data.rescaling import Crops, Scale, rescale
 
@@ -57,8 +57,9 @@ class PhotoFiles(Images):
         return PhotoFiles(paths, self.stem, whole=self.whole, index=self.index[indices])
 
     def load(self, indices: Tensor) -> list[Tensor]:
-        with ThreadPoolExecutor() as pool:  # decoding lets go of Python's lock
-            return [image[None] for image in pool.map(self.__getitem__, indices.tolist())]
+        chosen = [self.paths[i] for i in indices.tolist()]
+        with no_warning_of_size(), ThreadPoolExecutor() as pool:  # decoding lets go of Python's lock
+            return [image[None] for image in pool.map(read, chosen)]
 
     def rescaled(self, smallest_side: int) -> DecodedPhotos:
         return self.decoded(smallest_side)

@@ -52,7 +52,8 @@ class Photos:
 
     ``images`` are in memory, in files, or decoded once and mapped from the cache folder; ``labels`` is int64
     ``(N,)``; ``boxes``, where known, is ``(N, 4)``: left, top, right, bottom in pixels.
-    ``fingerprint`` is a digest of the whole set's content, kept when a part is taken.
+    ``fingerprint`` is a digest of the whole set's content, kept when a part is taken; ``differs`` says in words how the
+    whole set differs from the one that was published, and is empty where it does not.
     """
 
     images: Images
@@ -61,6 +62,7 @@ class Photos:
     classes: tuple[str, ...]
     fingerprint: str
     boxes: Tensor | None = None
+    differs: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)

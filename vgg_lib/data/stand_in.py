@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from vgg_lib.data.archive import CLASSES, FOLDERS, STAND_IN
 from vgg_lib.data.embedded import SEEDS, generate
-from vgg_lib.data.imagenette import CLASSES, FOLDERS
 
 
 def write_stand_in(root: Path, *, per_class: int = 8, size: str = "160px") -> Path:
@@ -25,4 +25,5 @@ def write_stand_in(root: Path, *, per_class: int = 8, size: str = "160px") -> Pa
             folder.mkdir(parents=True, exist_ok=True)
             picture = Image.fromarray(image.permute(1, 2, 0).numpy()).resize(sides[i // len(CLASSES) % len(sides)])
             picture.save(folder / f"{wnid}_{i}.JPEG", quality=90)
+    (root / STAND_IN).write_text("The pictures here are generated, and stand in for Imagenette's.\n", encoding="utf-8")
     return root

@@ -8,18 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.progress import bar
-from vgg_lib.data.images import Images, as_images
+from vgg_lib.data.given import Picture, as_images
+from vgg_lib.data.images import Images
+from vgg_lib.data.photos import Photos
 from vgg_lib.data.rescaling import rescale, rescaled_size
 from vgg_lib.evaluation.protocols import Protocol, crop_places
 from vgg_lib.networks.model import VGG
 
 #: Pixels that go through a network at once while testing: bounds the memory, whatever the images.
 PIXELS_AT_ONCE = 128 * 64 * 64
+
+#: How many times as long as wide an image may be: rescaled to a smallest side, a strip becomes a road.
+LONGEST = 30
 
 
 def score_map(net: VGG, x: Tensor) -> Tensor:
@@ -67,31 +72,23 @@ def _one_way(net: VGG, images: Tensor, protocol: Protocol) -> Tensor:
 
 @torch.inference_mode()
 def posteriors(
-    nets: VGG | Sequence[VGG],
-    images: Images | Tensor | Sequence[Tensor],
+    nets: nn.Module | Sequence[nn.Module],
+    images: Images | Photos | Picture | Sequence[Picture],
     protocol: Protocol,
     *,
     progress: bool = False,
 ) -> Tensor:
     """Class posteriors ``(N, classes)`` of photographs under a protocol, float32 on the CPU.
 
-    ``nets`` is one net, or several to fuse by averaging their posteriors (§4.4); ``images`` are uint8 RGB:
-    a tensor ``(N, 3, H, W)`` or a sequence of ``(3, H, W)`` of any sizes. Each net's own preprocessing is
-    applied, and dropout is off.
+    ``nets`` is one net, or several to fuse by averaging their posteriors (§4.4); compiled or data-parallel ones are
+    used as they were before they were wrapped. ``images`` are uint8 RGB: a tensor ``(N, 3, H, W)``, or one picture or
+    several of any sizes, as :func:`~vgg_lib.data.given.as_images` takes them. Each net's own preprocessing is applied,
+    and dropout is off.
 
-    Raises :class:`InputError` for no net, nets of different classes, or a scale below a net's crop.
+    Raises :class:`InputError` for no net, one that is not of this library, nets of different classes, a scale below a
+    net's crop, images that are not uint8 RGB, and one that is far longer than wide.
     """
-    fused = [nets] if isinstance(nets, VGG) else list(nets)
-    if not fused:
-        raise InputError("no net to test with: give one or more")
-    if len({net.num_classes for net in fused}) > 1:
-        raise InputError(f"nets to fuse differ in classes: {[net.num_classes for net in fused]}; give nets of one task")
-    for net in fused:
-        if min(protocol.scales) < net.image_size:
-            raise InputError(
-                f"test scale {min(protocol.scales)} is below the crop of {net.image_size} pixels that network "
-                f"{net.name} takes: choose Q of {net.image_size} or more"
-            )
+    fused = _fused(nets, protocol)
     images = as_images(images)
     training = [net.training for net in fused]
     for net in fused:
@@ -114,8 +111,38 @@ def posteriors(
             net.train(was)
 
 
+def _fused(nets: nn.Module | Sequence[nn.Module], protocol: Protocol) -> list[VGG]:
+    """The nets to average, out of their wrappings, that can be tested together under the protocol."""
+    given = [nets] if isinstance(nets, nn.Module) else list(nets)
+    if not given:
+        raise InputError("no net to test with: give one or more")
+    fused: list[VGG] = []
+    for wrapped in given:
+        net = getattr(wrapped, "_orig_mod", getattr(wrapped, "module", wrapped))
+        if not isinstance(net, VGG):
+            raise InputError(
+                f"the net is a {type(net).__name__} and none of this library: `load_published` takes the weights "
+                "of VGG networks from elsewhere"
+            )
+        if min(protocol.scales) < net.image_size:
+            raise InputError(
+                f"test scale {min(protocol.scales)} is below the crop of {net.image_size} pixels that network "
+                f"{net.name} takes: choose Q of {net.image_size} or more"
+            )
+        fused.append(net)
+    if len({net.num_classes for net in fused}) > 1:
+        raise InputError(f"nets to fuse differ in classes: {[net.num_classes for net in fused]}; give nets of one task")
+    return fused
+
+
 def _under(nets: Sequence[VGG], images: Tensor, protocol: Protocol) -> Tensor:
     """Average over nets, scales and mirror images of photographs of one size."""
+    height, width = images.shape[-2:]
+    if max(height, width) > LONGEST * min(height, width):
+        raise InputError(
+            f"an image of {height}×{width} pixels is more than {LONGEST} times as long as wide, and would be huge at "
+            f"Q = {max(protocol.scales)}: crop it"
+        )
     device = next(nets[0].parameters()).device
     total = []
     for scale in protocol.scales:

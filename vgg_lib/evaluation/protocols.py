@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.fields import check_fields
 from vgg_lib.data.rescaling import Scale, middle
 from vgg_lib.networks.geometry import layer_costs
 from vgg_lib.networks.model import VGG
@@ -40,6 +41,9 @@ class Protocol:
         return dense + crops
 
     def __post_init__(self) -> None:
+        if isinstance(self.scales, int):  # one scale need not be a tuple
+            object.__setattr__(self, "scales", (self.scales,))
+        check_fields(self)
         if not self.scales:
             raise InputError("a protocol needs at least one test scale Q: scales=(73,), say")
         if min(self.scales) < 1:

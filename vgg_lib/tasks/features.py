@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.basics.progress import bar
-from vgg_lib.data.images import Images, as_images
+from vgg_lib.data.given import as_images
+from vgg_lib.data.images import Images
 from vgg_lib.data.rescaling import rescale
 from vgg_lib.evaluation.posteriors import PIXELS_AT_ONCE, head_maps
 from vgg_lib.networks.model import VGG
@@ -113,11 +114,6 @@ def _check(net: VGG, images: Images | Tensor, layers: Sequence[str], scales: Seq
         )
     if not len(images):
         raise InputError("there are no photographs to take features of: give one or more")
-    if isinstance(images, Tensor) and (images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3):
-        raise InputError(
-            f"images are {images.dtype} of shape {tuple(images.shape)}: give uint8 RGB (N, 3, H, W) as decoded, "
-            "the net's own preprocessing is applied here"
-        )
 
 
 def _descriptors(
