@@ -11,10 +11,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Contrast:
-    """Superiority of ``challenger`` to ``baseline``, or their equivalence within ``margin`` points."""
+    """Superiority of ``challenger`` to every ``baseline``, or its equivalence to the one within ``margin`` points."""
 
     group: str
-    baseline: str
+    baselines: tuple[str, ...]
     challenger: str
     margin: float | None = None
 
@@ -23,24 +23,24 @@ class Contrast:
 GROUPS = {
     "normalised": {"A": 5, "D": 5, "B-5x5": 5, "B": 5, "C": 5, "E": 3},
     "plain": {"A": 10, "A-LRN": 10, "B": 3, "C": 3, "D": 5, "E": 3, "D from A": 5},
-    "scales": {"D at 73": 5, "D at 110": 5, "D jittered": 5},
-    "several scales": {"one": 5, "three": 5},
+    "jitter": {"S = 73": 5, "S = 110": 5, "S in [73;146]": 5},
+    "several scales": {"Q = 64": 5, "Q = 96": 5, "Q = 128": 5, "all three": 5},
     "crops": {"dense": 5, "both": 5},
     "fusion": {"D": 5, "D and E": 5},
 }
 
 CONTRASTS = {
-    "depth": Contrast("normalised", "A", "D"),
-    "small-filters": Contrast("normalised", "B-5x5", "B"),
-    "context": Contrast("normalised", "C", "D"),
-    "saturation": Contrast("normalised", "D", "E", margin=1.0),
-    "depth-plain": Contrast("plain", "A", "D"),
-    "lrn": Contrast("plain", "A", "A-LRN", margin=1.0),
-    "warm-start": Contrast("plain", "D", "D from A"),
-    "jitter": Contrast("scales", "D at 110", "D jittered"),
-    "multi-scale": Contrast("several scales", "one", "three"),
-    "dense-vs-crops": Contrast("crops", "dense", "both"),
-    "fusion": Contrast("fusion", "D", "D and E"),
+    "depth": Contrast("normalised", ("A",), "D"),
+    "small-filters": Contrast("normalised", ("B-5x5",), "B"),
+    "context": Contrast("normalised", ("C",), "D"),
+    "saturation": Contrast("normalised", ("D",), "E", margin=1.0),
+    "depth-plain": Contrast("plain", ("A",), "D"),
+    "lrn": Contrast("plain", ("A",), "A-LRN", margin=1.0),
+    "warm-start": Contrast("plain", ("D",), "D from A"),
+    "jitter": Contrast("jitter", ("S = 73", "S = 110"), "S in [73;146]"),
+    "multi-scale": Contrast("several scales", ("Q = 64", "Q = 96", "Q = 128"), "all three"),
+    "dense-vs-crops": Contrast("crops", ("dense",), "both"),
+    "fusion": Contrast("fusion", ("D",), "D and E"),
 }
 
 
@@ -60,7 +60,7 @@ def draw(
     return np.where(trained, errors, np.nan)
 
 
-def contrasts(errors: Array, baseline: int, challenger: int) -> tuple[Array, Array, int]:
+def estimate(errors: Array, baseline: int, challenger: int) -> tuple[Array, Array, int]:
     """Differences of two arms ``(boards,)``, their standard errors and degrees of freedom, by the normal equations.
 
     ``errors`` are ``(boards, seeds, arms)``, with nan at the same places of every board.
@@ -78,12 +78,30 @@ def contrasts(errors: Array, baseline: int, challenger: int) -> tuple[Array, Arr
     return coefficients @ contrast, np.sqrt(variance * (contrast @ inverse @ contrast)), df
 
 
-def p_values(contrast: Contrast, effect: Array, standard_error: Array, df: int) -> Array:
-    """Two-sided for superiority; the larger of the two one-sided ones for equivalence."""
-    if contrast.margin is None:
-        return 2 * t.cdf(-np.abs(effect / standard_error), df)
-    above, below = ((bound - effect) / standard_error for bound in (-contrast.margin, contrast.margin))
-    return np.maximum(t.cdf(above, df), 1 - t.cdf(below, df))
+def two_sided(effect: Array, standard_error: Array, df: int) -> Array:
+    """The p of no difference."""
+    return 2 * t.cdf(-np.abs(effect / standard_error), df)
+
+
+def not_equivalent(effect: Array, standard_error: Array, df: int, margin: float) -> Array:
+    """The p of a difference of ``margin`` or more: the larger of two one-sided ones."""
+    return np.maximum(t.cdf((-margin - effect) / standard_error, df), t.cdf((effect - margin) / standard_error, df))
+
+
+def judge(contrast: Contrast, errors: Array) -> Array:
+    """The p ``(boards,)`` with which a claim is reproduced or contradicted, whichever is nearer.
+
+    Superiority takes the challenger to be better than every baseline, or worse than one of them, which Bonferroni's
+    factor allows for; equivalence a difference below the margin, or above it.
+    """
+    arms = list(GROUPS[contrast.group])
+    found = [estimate(errors, arms.index(one), arms.index(contrast.challenger)) for one in contrast.baselines]
+    if contrast.margin is not None:
+        p = not_equivalent(*found[0], contrast.margin)
+        return 2 * np.minimum(p, 1 - p)
+    no_better = np.array([t.cdf(-effect / error, df) for effect, error, df in found])
+    worse_than_one = len(found) * (1 - no_better).min(0)
+    return np.minimum(1, 2 * np.minimum(no_better.max(0), worse_than_one))
 
 
 def holm(p: Array) -> Array:
@@ -97,8 +115,8 @@ def holm(p: Array) -> Array:
     return adjusted
 
 
-def judge(boards: int, deviations: dict[str, float], differences: dict[str, dict[str, float]]) -> dict[str, Array]:
-    """The p of every contrast of :data:`CONTRASTS` on so many boards ``(boards,)``, not adjusted.
+def scoreboards(boards: int, deviations: dict[str, float], differences: dict[str, dict[str, float]]) -> Array:
+    """The p ``(boards, contrasts)`` of every contrast of :data:`CONTRASTS` on so many boards, not adjusted.
 
     ``deviations`` are those of the residuals, ``differences`` those of arms, both by group.
     """
@@ -106,8 +124,4 @@ def judge(boards: int, deviations: dict[str, float], differences: dict[str, dict
         group: draw(arms, boards, deviations[group], seed, differences.get(group))
         for seed, (group, arms) in enumerate(GROUPS.items())
     }
-    return {
-        name: p_values(one, *contrasts(drawn[one.group], *(list(GROUPS[one.group]).index(arm)
-                                                           for arm in (one.baseline, one.challenger))))
-        for name, one in CONTRASTS.items()
-    }  # fmt: skip
+    return np.stack([judge(one, drawn[one.group]) for one in CONTRASTS.values()], axis=1)

@@ -66,9 +66,11 @@ def paired_contrast(errors: pd.DataFrame, baseline: str, challenger: str, confid
 
     ``errors`` has a row for each seed and a column for each arm, in percent, nan where a seed is not trained. The
     two-way layout *error = arm + seed + residual* is fitted to all of it by least squares, so that the arms not
-    compared help to estimate the residual variance, which is taken to be the same in all arms. For two arms with the
-    same seeds this is the paired t-test. Where all residuals are 0 the interval is the effect alone, and ``p`` is 0,
-    or 1 for no effect.
+    compared help to estimate the residual variance. For two arms with the same seeds this is the paired t-test. Where
+    all residuals are 0 the interval is the effect alone, and ``p`` is 0, or 1 for no effect.
+
+    The residual variance is taken to be the same in all arms. An arm that varies more than the rest of a pool gets too
+    narrow an interval, and others too wide ones: give arms alike in training together, others by themselves.
 
     Raises :class:`InputError` for an arm that ``errors`` lacks, and for arms with fewer than 2 seeds in common.
 
