@@ -47,6 +47,8 @@ $(BUILD)/html/index.html:
 
 refresh: $(READY)  ## Execute the notebooks in place and rewrite what is made from records: commit it with its cause
 	$(BIN)/vgg-lib scoreboard > book/scoreboard_table.md
+	$(BIN)/vgg-lib rules > book/rules_table.md
+	$(BIN)/vgg-lib power > book/power_table.md
 	$(BIN)/vgg-lib table pilot > book/pilot_table.md
 	$(CLEAN_ROOM) python -m vgg_lib.book.explorers book/_static/explore
 	$(CLEAN_ROOM) jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from vgg_lib.book.rules import power, rules
 from vgg_lib.book.scoreboard import scoreboard
 from vgg_lib.book.tables import of_study
 from vgg_lib.evidence.claims import CLAIMS, claim
@@ -46,6 +47,12 @@ def test_the_table_of_contents_has_every_chapter_and_page():
 def test_the_scoreboard_says_what_the_claims_say():
     stored = (ROOT / "book" / "scoreboard_table.md").read_text(encoding="utf-8")
     assert stored == scoreboard(), "run `make refresh`"
+
+
+@pytest.mark.parametrize(("name", "made"), [("rules_table", rules), ("power_table", power)])
+def test_the_method_page_says_the_rules_as_they_are(name, made):
+    assert (ROOT / "book" / f"{name}.md").read_text(encoding="utf-8") == made(), "run `make refresh`"
+    assert f"```{{include}} {name}.md" in (ROOT / "book" / "method.md").read_text(encoding="utf-8")
 
 
 def test_the_pilots_table_says_what_its_records_say():

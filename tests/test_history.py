@@ -17,7 +17,7 @@ def git(*words, at=ROOT):
 
 
 def mixed(at):
-    """Commits that bring records and change code. Merges bring nothing of their own; a shallow clone's end is left out."""
+    """Commits that bring records and change code: no merge, which brings nothing new, and no shallow clone's end."""
     bringing = git("log", "--no-merges", "--min-parents=1", "--format=%h", "--", EVIDENCE, at=at).split()
     return [
         commit for commit in bringing if git("show", "--format=", "--name-only", commit, "--", *CODE, at=at).strip()

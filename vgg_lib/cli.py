@@ -13,8 +13,10 @@ from vgg_lib.commands.describe import describe
 from vgg_lib.commands.doctor import doctor
 from vgg_lib.commands.download import download
 from vgg_lib.commands.evaluate import evaluate
+from vgg_lib.commands.power import power
 from vgg_lib.commands.predict import predict
 from vgg_lib.commands.protocols import protocols
+from vgg_lib.commands.rules import rules
 from vgg_lib.commands.run import run
 from vgg_lib.commands.scoreboard import scoreboard
 from vgg_lib.commands.status import status
@@ -42,6 +44,8 @@ COMMANDS = (
     doctor,
     claim,
     verdicts,
+    rules,
+    power,
     scoreboard,
     table,
 )

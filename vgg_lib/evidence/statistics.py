@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -88,8 +89,8 @@ def paired_contrast(errors: pd.DataFrame, baseline: str, challenger: str, confid
     contrast = np.zeros(sum(errors.shape))
     contrast[errors.columns.get_loc(baseline)] += 1
     contrast[errors.columns.get_loc(challenger)] -= 1
-    found = fit.t_test(contrast)
-    return _estimate(found.effect[0], found.sd[0, 0], fit.df_resid, confidence)
+    variance = contrast @ fit.cov_params() @ contrast  # what t_test does in five times the time
+    return _estimate(contrast @ fit.params, math.sqrt(max(variance, 0.0)), fit.df_resid, confidence)
 
 
 def residual_deviation(*layouts: pd.DataFrame) -> tuple[float, float]:
@@ -180,7 +181,7 @@ def smallest_detectable(standard_error: float, df: float, *, level: float = 0.05
     >>> round(smallest_detectable(0.3, df=8), 2)
     0.96
     """
-    return standard_error * _smallest(lambda effect: power_of(effect, 1.0, df, level), level, power)
+    return standard_error * _smallest(power_of, df, level, power)
 
 
 def smallest_margin(standard_error: float, df: float, *, level: float = 0.05, power: float = 0.8) -> float:
@@ -191,13 +192,20 @@ def smallest_margin(standard_error: float, df: float, *, level: float = 0.05, po
     >>> round(smallest_margin(0.3, df=8), 2)
     0.96
     """
-    return standard_error * _smallest(lambda margin: power_of_equivalence(margin, 1.0, df, level), level, power)
+    return standard_error * _smallest(power_of_equivalence, df, level, power)
 
 
-def _smallest(power_at: Callable[[float], float], level: float, power: float) -> float:
-    """Where a rising ``power_at`` reaches ``power``. (The solver of statsmodels meets scipy's nan.)"""
+@cache
+def _smallest(
+    power_with: Callable[[float, float, float, float], float], df: float, level: float, power: float
+) -> float:
+    """How many standard errors give that ``power``. (The solver of statsmodels meets scipy's nan.)"""
     if not 0 < level < power < 1:
         raise InputError(f"level {level} and power {power} do not go together: choose 0 < level < power < 1")
+
+    def power_at(errors: float) -> float:
+        return power_with(errors, 1.0, df, level)
+
     high = 1.0
     while power_at(high) < power:
         high *= 2

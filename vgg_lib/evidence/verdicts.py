@@ -26,13 +26,14 @@ def verdicts(known: Known | None = None) -> dict[str, Judgement | None]:
     """
     known = evidence() if known is None else known
     judged = {name: claim.rule.judge(known) if claim.rule else None for name, claim in CLAIMS.items()}
-    tested = {name: found for name, found in judged.items() if found and _is_a_test(name)}
+    tested = {name: found for name, found in judged.items() if found and name in tested_claims()}
     adjusted = holm({name: 1.0 if found.p is None else found.p for name, found in tested.items()})
     return judged | {name: found.at(adjusted[name]) for name, found in tested.items() if found.p is not None}
 
 
-def _is_a_test(name: str) -> bool:
-    return isinstance(CLAIMS[name].rule, Superiority | Equivalence)
+def tested_claims() -> list[str]:
+    """The claims whose rule is a test: the family that Holm's method corrects."""
+    return [name for name, claim in CLAIMS.items() if isinstance(claim.rule, Superiority | Equivalence)]
 
 
 def status(judgement: Judgement | None) -> str:
