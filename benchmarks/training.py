@@ -6,12 +6,13 @@ one run of this file; only the accuracies are read from the records of study ``p
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from statistics import median
 
@@ -31,7 +32,7 @@ from vgg_lib.data.imagenette import FOLDERS, find
 from vgg_lib.evidence.statistics import paired_difference
 from vgg_lib.evidence.store import studies_with_records
 from vgg_lib.networks.response_norm import LocalResponseNorm
-from vgg_lib.training.loop import _Training
+from vgg_lib.training.loop import prepare
 from vgg_lib.training.parallel import Team
 
 CPU = torch.device("cpu")
@@ -75,14 +76,9 @@ def product_rate() -> float:
 
 def ours(network: str, **choices: object) -> Callable[[], float]:
     """A step of the engine from photographs to new weights, on Imagenette."""
-    training = _Training.prepare(make_run(network, "laptop", **choices), Team(CPU), None, None)
-
-    def batches() -> Iterator[tuple[Tensor, Tensor]]:
-        while True:
-            yield from training._rest_of_epoch()
-
-    endless = batches()
-    return lambda: training.step(*next(endless))
+    learner, batches = prepare(make_run(network, "laptop", **choices), Team(CPU), None, None)
+    endless = (batch for epoch in itertools.count() for batch in batches.epoch(epoch))
+    return lambda: learner.step(*next(endless))
 
 
 def torchvisions(network: str) -> nn.Module:

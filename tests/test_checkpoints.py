@@ -14,7 +14,7 @@ from helpers.processes import nursery, until
 
 from vgg_lib.basics import files
 from vgg_lib.basics.errors import InputError
-from vgg_lib.training import loop as training
+from vgg_lib.training import checkpoints
 from vgg_lib.training.checkpoints import load_state, save_state
 from vgg_lib.training.loop import train
 from vgg_lib.training.runs import make_run
@@ -33,16 +33,16 @@ STEPS = 84  # of either: two epochs of 42
 KILLS = 10
 
 
-def train_and_tell(run, folder, said, keep_every):
+def train_and_tell(run, folder, said, save_every):
     """What a process does: train from the checkpoint on, tell of each step, write the weights."""
-    training.KEEP_EVERY = keep_every
+    checkpoints.SAVE_EVERY = save_every
     trained = train(run, checkpoint=folder / "state", watch=lambda done, *_: said.send(done), progress=False)
     save_net(trained.net, folder / "net", classes=trained.classes, run=run)
 
 
-def train_and_wait(run, folder, said, keep_every):
+def train_and_wait(run, folder, said, save_every):
     """The same for a process that is to be killed: should the kill come late, it waits at the last step."""
-    training.KEEP_EVERY = keep_every
+    checkpoints.SAVE_EVERY = save_every
 
     def tell(done, *_):
         said.send(done)
@@ -61,9 +61,9 @@ def started(target, *arguments):
     return process, ours
 
 
-def trained_to_the_end(run, folder, keep_every=60.0):
+def trained_to_the_end(run, folder, save_every=60.0):
     """The steps that a process told of, and a digest of the weights that it wrote."""
-    process, said = started(train_and_tell, run, folder, keep_every)
+    process, said = started(train_and_tell, run, folder, save_every)
     steps = heard(said)
     process.join()
     assert process.exitcode == 0
@@ -78,6 +78,12 @@ def heard(said):
             steps.append(said.recv())
         except EOFError:
             return steps
+
+
+def steps_in(path):
+    """How many steps were done when the state was saved."""
+    state = load_state(path)
+    return len(state["trained"]["steps"]) if state else 0
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -98,7 +104,7 @@ def test_a_training_killed_ten_times_ends_with_the_weights_of_one_that_never_was
         process.join()
         assert process.exitcode == -signal.SIGKILL
         assert not (kept / "net").exists()
-        places.append((load_state(kept / "state") or {"place": 0})["place"])
+        places.append(steps_in(kept / "state") % (STEPS // 2))
 
     rest, resumed = trained_to_the_end(run, kept)
     assert resumed == weights
@@ -130,8 +136,7 @@ def test_a_kill_while_the_state_is_written_leaves_the_one_before(tmp_path):
     assert len(list((tmp_path / "killed").glob(".state.*.part"))) == 1
     process.kill()
     process.join()
-    state = load_state(tmp_path / "killed" / "state")
-    assert (state["epoch"], state["place"]) == (1, 0)
+    assert steps_in(tmp_path / "killed" / "state") == STEPS // 2
     steps, resumed = trained_to_the_end(run, tmp_path / "killed")
     assert steps[0] == STEPS // 2 + 1
     assert resumed == weights
@@ -233,7 +238,8 @@ def test_what_a_training_took_goes_on_from_what_it_had_taken(tmp_path):
     run, path = RUNS["one-cycle"], tmp_path / "state"
     train(run, max_steps=1, checkpoint=path, progress=False)
     took = {"seconds": 3600.0, "processor_seconds": 1800.0}
-    save_state(path, load_state(path) | took)
+    state = load_state(path)
+    save_state(path, state | {"trained": state["trained"] | took})
     trained = train(run, max_steps=3, checkpoint=path, progress=False)
     assert 3600 < trained.seconds < 3660
     assert 1800 < trained.processor_seconds < 1860

@@ -153,3 +153,17 @@ def test_what_cannot_be_built_is_refused_by_name_and_value(choices, says):
 def test_a_network_without_layers_is_refused(stages):
     with pytest.raises(InputError, match="each a tuple of one layer or more"):
         Network(*stages)
+
+
+@pytest.mark.parametrize(
+    ("batch_norm", "name", "way_out"),
+    [
+        (False, "conv1_1", "build it with batch_norm=True"),
+        (True, "fc8", "name a convolution"),
+        (True, "conv9_9", "name a convolution"),
+    ],
+)
+def test_a_normalisation_that_is_not_there_is_refused(batch_norm, name, way_out):
+    net = vgg("A", num_classes=10, image_size=32, width=1 / 16, batch_norm=batch_norm)
+    with pytest.raises(InputError, match=f"network A has no batch normalisation behind '{name}': {way_out}"):
+        net.normalisation(name)

@@ -19,7 +19,7 @@ from helpers.processes import until
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.augmentation import as_drawn
 from vgg_lib.evidence.store import Store
-from vgg_lib.training import loop as training
+from vgg_lib.training import batches, checkpoints, loop
 from vgg_lib.training.loop import train
 from vgg_lib.training.parallel import Team
 from vgg_lib.training.runs import make_run
@@ -45,7 +45,7 @@ TINY = make_run("A", "quick", width=1 / 16)
 def together(folder: Path) -> None:
     """What each of the two processes does; what it found goes to a file named by its rank."""
     rank = int(os.environ["RANK"])
-    training.KEEP_EVERY = math.inf if rank else 0.0  # clocks never agree: whose says when to keep a state?
+    checkpoints.SAVE_EVERY = math.inf if rank else 0.0  # clocks never agree: whose says when to save a state?
     same = train(SAME, max_steps=STEPS, checkpoint=folder / "same.checkpoint")
     steps, weights = same.steps, same.net.state_dict()
 
@@ -58,7 +58,7 @@ def together(folder: Path) -> None:
     whole = train(INTERRUPTED).net.state_dict()
 
     looks = []
-    training._error = lambda *_: float(len(looks.append(rank) or looks))
+    loop.top_errors = lambda *_: {"top1": float(len(looks.append(rank) or looks))}
     train(PLATEAU)
 
     errors = {
@@ -76,7 +76,7 @@ def error(run, *, here=True, **how):
     """What is said of a training that cannot be, its photographs being ``here`` or not."""
     with pytest.MonkeyPatch.context() as patch:
         if not here:
-            patch.setattr(training, "photos_to_train", no_photographs)
+            patch.setattr(loop, "photos_to_train", no_photographs)
         try:
             train(run, max_steps=1, **how)
         except InputError as said:
@@ -159,18 +159,17 @@ def test_what_one_process_cannot_use_ends_both(found, which, says):
         assert says in each["errors"][which]
 
 
-def batches(count, size=1, rank=0, place=0):
-    """The crops and labels that a process is given in its next ``count`` steps, ``place`` steps being done."""
-    one = training._Training.prepare(SAME, Team(torch.device("cpu"), rank, size), None, None)
-    one.place = place
-    return list(itertools.islice(one._rest_of_epoch(), count))
+def first_batches(count, size=1, rank=0, done=0):
+    """The crops and labels that a process is given in its next ``count`` steps, ``done`` steps being done."""
+    _, batches = loop.prepare(SAME, Team(torch.device("cpu"), rank, size), None, None)
+    return list(itertools.islice(batches.epoch(0, done), count))
 
 
 def test_each_process_cuts_its_part_of_a_batch_and_no_more(monkeypatch):
     counts = []
-    monkeypatch.setattr(training, "as_drawn", lambda some, *how: counts.append(len(some)) or as_drawn(some, *how))
-    alone = batches(3)[2]
-    parts = [batches(1, size=2, rank=rank, place=2)[0] for rank in range(2)]
+    monkeypatch.setattr(batches, "as_drawn", lambda some, *how: counts.append(len(some)) or as_drawn(some, *how))
+    alone = first_batches(3)[2]
+    parts = [first_batches(1, size=2, rank=rank, done=2)[0] for rank in range(2)]
     crops, labels = (torch.cat(part) for part in zip(*parts, strict=True))
     torch.testing.assert_close(crops, alone[0], rtol=0, atol=1e-3)
     assert torch.equal(labels, alone[1])

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -11,9 +12,10 @@ from vgg_lib.data.embedded import embedded
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.testing import record
 from vgg_lib.networks.model import VGG
-from vgg_lib.training.loop import _Schedule, build, train
+from vgg_lib.training.loop import build, train
 from vgg_lib.training.photographs import photos_to_test, photos_to_train
 from vgg_lib.training.runs import make_run
+from vgg_lib.training.schedules import Plateau
 
 
 def few_steps(network="A", steps=3, **choices):
@@ -116,12 +118,44 @@ def test_the_callers_random_numbers_are_left_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def in_a_thread(run):
+    """What came of a training of ``run`` in another thread: the losses of its first steps, or what was raised."""
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(train, run, max_steps=3, progress=False)
+        return done.exception() or done.result().steps
+
+
+def test_a_second_thread_is_refused_and_does_not_disturb_the_first():
+    run, others = make_run("A", "quick", width=1 / 16), []
+    alone = few_steps(width=1 / 16)
+    one = train(run, max_steps=3, watch=lambda *_: others.append(in_a_thread(run)), progress=False)
+    assert one.steps == alone.steps
+    assert len(others) == 3
+    for refused in others:
+        assert isinstance(refused, InputError)
+        assert "another training runs in this process" in str(refused)
+    assert in_a_thread(run) == alone.steps  # now that the first has ended
+
+
+def test_a_training_that_fails_leaves_room_for_the_next():
+    run = make_run("A", "quick", width=1 / 16)
+    with pytest.raises(ZeroDivisionError):
+        train(run, max_steps=1, watch=lambda *_: 1 / 0, progress=False)
+    assert in_a_thread(run) == few_steps(width=1 / 16).steps
+
+
+def test_a_training_within_a_step_of_another_leaves_it_as_it_was():
+    run = make_run("A", "quick", width=1 / 16)
+    one = train(run, max_steps=3, watch=lambda *_: few_steps(steps=1, seed=1, width=1 / 16), progress=False)
+    assert one.steps == few_steps(width=1 / 16).steps
+
+
 def rates(errors, rate=0.01):
     """The learning rate of each epoch under the plateau schedule, told these held-out errors."""
     optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], rate)
-    schedule = _Schedule(optimiser, make_run("A", "quick", schedule="plateau", learning_rate=rate).preset, 1)
-    for error in errors:
-        schedule.epoch(error)
+    schedule = Plateau(optimiser, rate, iter(errors).__next__)
+    for _ in errors:
+        schedule.after_epoch()
         yield optimiser.param_groups[0]["lr"]
 
 

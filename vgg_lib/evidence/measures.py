@@ -13,7 +13,8 @@ from vgg_lib.data.folder import photo_folder
 from vgg_lib.data.imagenette import photographs_folder
 from vgg_lib.data.photos import Photos
 from vgg_lib.tasks.transfer import EVIDENCE, evaluate_transfer
-from vgg_lib.training.loop import Trained, build
+from vgg_lib.training.loop import build
+from vgg_lib.training.trained import Trained
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ from vgg_lib.evidence.measures import MEASURES
 from vgg_lib.evidence.origin import origin
 from vgg_lib.evidence.records import Evaluation, Record, as_digits, pack_posteriors
 from vgg_lib.networks.model import VGG
-from vgg_lib.training.loop import Trained
 from vgg_lib.training.photographs import photos_to_test
 from vgg_lib.training.runs import Run
+from vgg_lib.training.trained import Trained
 
 
 def evaluate(

@@ -15,8 +15,9 @@ from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.store import Store
 from vgg_lib.evidence.testing import Wanted, failed, record
 from vgg_lib.training.checkpoints import load_state
-from vgg_lib.training.loop import Trained, Watch, train
+from vgg_lib.training.loop import Watch, train
 from vgg_lib.training.runs import Run
+from vgg_lib.training.trained import Trained
 from vgg_lib.training.weights import load_net, save_net
 
 

@@ -72,9 +72,15 @@ class VGG(nn.Module):
         return {name: getattr(self, part)[i] for name, (part, i) in self._place.items()}
 
     def normalisation(self, name: str) -> nn.Module:
-        """The batch normalisation behind convolution ``name``; only nets with ``batch_norm=True`` have one."""
-        part, place = self._place[name]
-        normalisation: nn.Module = getattr(self, part)[place + 1]
+        """The batch normalisation behind convolution ``name``.
+
+        Raises :class:`InputError` for a net without it, and for a name that is no convolution of this net.
+        """
+        part, place = self._place.get(name, ("", 0))
+        if not self.batch_norm or part != "features":
+            way_out = "name a convolution, such as 'conv1_1'" if self.batch_norm else "build it with batch_norm=True"
+            raise InputError(f"network {self.name} has no batch normalisation behind {name!r}: {way_out}")
+        normalisation: nn.Module = self.features[place + 1]
         return normalisation
 
     def forward(self, x: Tensor) -> Tensor:

@@ -5,18 +5,96 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.files import replacing
+from vgg_lib.training.parallel import Team
+
+#: Seconds after which a state is saved within an epoch; each epoch's end saves one in any case.
+SAVE_EVERY = 60.0
 
 _DIGEST = hashlib.sha256().digest_size
 
 #: Counts up when a state holds other things: one of another form cannot be gone on from.
-_FORM = 1
+_FORM = 2
+
+
+class Stateful(Protocol):
+    """A part of a training that changes as it goes on: a net, an optimiser, …"""
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it that changes: tensors, numbers, text, in lists and dicts."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> Any:
+        """Go on from a state."""
+
+
+class Checkpoint:
+    """The file that a training saves its state to, by the key of its run; with no path nothing is saved.
+
+    ``parts`` are all that changes while it trains, but for the random numbers, which are saved for each process. All
+    processes of a team come to each call, and the leading one alone writes.
+    """
+
+    def __init__(self, path: Path | None, key: str, team: Team, parts: Mapping[str, Stateful]) -> None:
+        self.path, self.key, self.team, self.parts = path, key, team, parts
+        self._saved = time.perf_counter()
+
+    def resume(self) -> None:
+        """Go on from the file, where there is one.
+
+        Raises :class:`InputError` for a file that is damaged, of another run, or of another number of processes.
+        """
+        if self.path is None:
+            return
+        with self.team.leader_first():
+            state = load_state(self.path) if self.team.leads else None
+        state = self.team.broadcast(state)
+        if state is None:
+            return
+        if state["run"] != self.key:
+            raise InputError(f"checkpoint {self.path} is of run {state['run']}, not of {self.key}: choose another")
+        if len(state["random"]) != self.team.size:
+            raise InputError(
+                f"checkpoint {self.path} was written by {len(state['random'])} processes, and there are "
+                f"{self.team.size} now: start as many, or choose another file"
+            )
+        for name, part in self.parts.items():
+            part.load_state_dict(state[name])
+        _set_random_state(self.team.device, state["random"][self.team.rank])
+
+    def save(self) -> None:
+        """Write the whole state to the file."""
+        if self.path is None:
+            return
+        random = self.team.gather(_random_state(self.team.device))
+        if self.team.leads:
+            state = {name: part.state_dict() for name, part in self.parts.items()}
+            save_state(self.path, state | {"run": self.key, "random": random})
+        self._saved = time.perf_counter()
+
+    def save_now_and_then(self) -> None:
+        """:meth:`save` when the last time is :data:`SAVE_EVERY` seconds ago, by the leading process's clock."""
+        if self.path is not None and self.team.broadcast(time.perf_counter() - self._saved > SAVE_EVERY):
+            self.save()
+
+
+def _random_state(device: torch.device) -> list[Tensor]:
+    """The states of PyTorch's generators that dropout draws from: the processor's, and the device's own."""
+    return [torch.get_rng_state()] + ([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])
+
+
+def _set_random_state(device: torch.device, states: Sequence[Tensor]) -> None:
+    torch.set_rng_state(states[0])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states[1], device)
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:

@@ -2,81 +2,32 @@
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vgg_lib.basics import machine, seeds
+from vgg_lib.basics import machine
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.progress import bar
-from vgg_lib.data.augmentation import ColourShift, as_drawn, draw
-from vgg_lib.data.photos import Photos
 from vgg_lib.evaluation.posteriors import posteriors, top_errors
-from vgg_lib.evaluation.protocols import Protocol
 from vgg_lib.networks.initialisation import initialise, warm_start
 from vgg_lib.networks.model import VGG, vgg
-from vgg_lib.training.checkpoints import load_state, save_state
-from vgg_lib.training.parallel import Team, team
+from vgg_lib.training.batches import Batches
+from vgg_lib.training.checkpoints import Checkpoint, Stateful
+from vgg_lib.training.parallel import Team, join_team
 from vgg_lib.training.photographs import photos_to_test, photos_to_train
-from vgg_lib.training.presets import Preset
 from vgg_lib.training.runs import Run
+from vgg_lib.training.schedules import OneCycle, Plateau, Schedule
+from vgg_lib.training.trained import Clocks, Trained
 
-#: Seconds after which a state is kept within an epoch; each epoch's end keeps one in any case.
-KEEP_EVERY = 60.0
-
-#: What a checkpoint holds of a :class:`Trained` besides the net.
-_KEPT = ("steps", "seconds", "processor_seconds")
-
-#: Told of each step: steps done, steps in all, the loss.
+#: Called after each step: steps done, steps in all, the loss.
 Watch = Callable[[int, int, float], None]
-
-
-@dataclass
-class Trained:
-    """A net after its training, and what is known of it.
-
-    ``losses`` are the mean training loss of each epoch; ``steps`` the loss of each step; ``seconds`` the wall
-    clock of the training alone, ``processor_seconds`` what this process's threads computed in it. ``outcome`` is
-    ``diverged``, with the ``reason``, when the loss became nan.
-    """
-
-    run: Run
-    net: VGG
-    classes: tuple[str, ...]
-    outcome: Literal["finished", "diverged"] = "finished"
-    reason: str | None = None
-    losses: list[float] = field(default_factory=list)
-    steps: list[float] = field(default_factory=list)
-    seconds: float = 0.0
-    processor_seconds: float = 0.0
-    data: dict[str, str] = field(default_factory=dict)
-
-    def spend(self, since: Clocks) -> Clocks:
-        """Add the time since ``since`` to what the training took; returns what the clocks say now."""
-        now = Clocks.read()
-        self.seconds += now.wall - since.wall
-        self.processor_seconds += now.processor - since.processor
-        return now
-
-
-class Clocks(NamedTuple):
-    """What the clocks say, in seconds: pauses and other programs' work count on the wall, not on the processor."""
-
-    wall: float
-    processor: float
-
-    @classmethod
-    def read(cls) -> Clocks:
-        """What they say now."""
-        return cls(time.perf_counter(), time.process_time())
 
 
 def build(run: Run, num_classes: int, start_from: VGG | None = None) -> VGG:
@@ -100,33 +51,76 @@ def build(run: Run, num_classes: int, start_from: VGG | None = None) -> VGG:
     return net if start_from is None else warm_start(net, start_from)
 
 
-class _Schedule:
-    """The learning rate of one training: told each step and each epoch what happened."""
+@dataclass
+class Learner:
+    """A net and what changes its weights in a step."""
 
-    def __init__(self, optimiser: torch.optim.Optimizer, preset: Preset, total_steps: int) -> None:
-        self.cycle: torch.optim.lr_scheduler.OneCycleLR | None = None
-        self.plateau: torch.optim.lr_scheduler.ReduceLROnPlateau | None = None
-        if preset.schedule == "one-cycle":
-            self.cycle = torch.optim.lr_scheduler.OneCycleLR(
-                optimiser, preset.learning_rate, total_steps=total_steps, cycle_momentum=False
-            )
-        else:  # three divisions by 10 and no more: the paper's
-            self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-                optimiser,
-                factor=0.1,
-                patience=5,
-                threshold=0.1,
-                threshold_mode="abs",
-                min_lr=preset.learning_rate * 1e-3,
-            )
+    net: VGG
+    model: nn.Module  #: the net as the team trains it
+    optimiser: torch.optim.Optimizer
+    schedule: Schedule
+    scaler: torch.amp.GradScaler
+    dtype: torch.dtype  #: of the products
+    batch_size: int  #: over all processes
+    team: Team
 
-    def step(self) -> None:
-        if self.cycle is not None:
-            self.cycle.step()
+    def parts(self) -> dict[str, Stateful]:
+        """What a checkpoint holds of it."""
+        return {"net": self.net, "optimiser": self.optimiser, "schedule": self.schedule.rule, "scaler": self.scaler}
 
-    def epoch(self, held_out_error: float | None) -> None:
-        if self.plateau is not None and held_out_error is not None:
-            self.plateau.step(held_out_error)
+    def step(self, crops: Tensor, labels: Tensor) -> float:
+        """One step of gradient descent on crops ``(n, 3, crop, crop)``, 0..255; returns the batch's loss before it.
+
+        ``crops`` are used up.
+        """
+        device = self.team.device
+        x = self.net.preprocessing.in_place(crops.to(device)).contiguous(memory_format=torch.channels_last)
+        with machine.autocast(device, self.dtype):
+            loss = functional.cross_entropy(self.model(x), labels.to(device))
+        # The mean of the processes' gradients is then that of the batch, whatever the sizes of its parts.
+        loss = loss * (len(labels) * self.team.size / self.batch_size)
+        self.optimiser.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.schedule.after_step()
+        return self.team.all_reduce(loss.detach() / self.team.size).item()
+
+
+def prepare(run: Run, team: Team, root: str | Path | None, start_from: VGG | None) -> tuple[Learner, Batches]:
+    """What a run is before its first step. Raises what :func:`train` raises."""
+    preset, device = run.preset, team.device
+    photos = photos_to_train(run, root)
+    statistics = photos.statistics()
+    batches = Batches.of(run, photos, statistics, team)
+    net = build(run, len(photos.classes), start_from)
+    net.preprocessing = statistics.preprocessing(preset.input_scale)
+    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.SGD(
+        net.parameters(), preset.learning_rate, momentum=preset.momentum, weight_decay=preset.weight_decay
+    )
+    schedule: Schedule
+    if preset.schedule == "one-cycle":
+        schedule = OneCycle(optimiser, preset.learning_rate, batches.total)
+    else:
+        schedule = Plateau(optimiser, preset.learning_rate, _held_out_error(net, run, root, team))
+    dtype = machine.autocast_dtype(device, preset.precision)
+    # float16 underflows where bfloat16 does not; disabled, the scaler does nothing.
+    scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
+    return Learner(net, net, optimiser, schedule, scaler, dtype, batches.size, team), batches
+
+
+def _held_out_error(net: VGG, run: Run, root: str | Path | None, team: Team) -> Callable[[], float]:
+    """The error in percent that the plateau schedule watches.
+
+    One process computes it, so that all divide their rates at the same time.
+    """
+    photos = photos_to_test(run, root)
+
+    def error() -> float:
+        return top_errors(posteriors(net, photos.images, run.protocol), photos.labels)["top1"]
+
+    return lambda: team.broadcast(error() if team.leads else None)
 
 
 def train(
@@ -146,34 +140,89 @@ def train(
     seed see the same batches. ``max_steps`` stops early, for a rehearsal. The caller's random numbers are left
     as they were.
 
-    With ``checkpoint`` the whole state is kept in that file after each epoch, and each minute within one; where the
+    With ``checkpoint`` the whole state is saved to that file after each epoch, and each minute within one; where the
     file is there the training goes on from it, and ends with the same weights as one that was never interrupted.
-    ``watch`` is told of each step. Under ``torchrun`` the processes share each batch
+    ``watch`` is called after each step. Under ``torchrun`` the processes share each batch
     (:mod:`vgg_lib.training.parallel`); all return the same net, and the one of rank 0 alone writes.
 
     A loss that is not finite ends the run as *diverged*. Raises :class:`InputError` for data that is not there
-    or cannot be read, for fewer than 1 step, and for a checkpoint that is damaged or of another run.
+    or cannot be read, for fewer than 1 step, for a checkpoint that is damaged or of another run, and while another
+    thread trains.
     """
     if max_steps is not None and max_steps < 1:
         raise InputError(f"max_steps is {max_steps}: choose 1 or more, or None to train to the end")
-    together = team(device or machine.best_device())
-    with _repeatable(together.device):
-        with together.leader_first():
-            training = _Training.prepare(run, together, root, start_from)
-        training.join()
-        if checkpoint is not None:
-            training.resume(checkpoint)
-        total = min(training.total, max_steps or training.total)
-        shown = progress and together.leads
-        with bar(total, f"training {run.network}", "step", shown=shown, done=len(training.trained.steps)) as steps:
+    team = join_team(device or machine.best_device())
+    with _alone(), _repeatable(team.device):
+        with team.leader_first():
+            learner, batches = prepare(run, team, root, start_from)
+        torch.manual_seed(run.seed + team.rank)  # dropout's numbers
+        learner.model = team.wrap(learner.net)  # every process comes here
+        trained = Trained(run, learner.net, batches.photos.classes, data={"train": batches.photos.fingerprint})
+        total = min(batches.total, max_steps or batches.total)
+        saved = Checkpoint(checkpoint, run.key, team, {"trained": trained} | learner.parts())
+        saved.resume()
+        with _shown(trained, total, batches, watch, progress and team.leads) as report:
+            _loop(learner, batches, trained, saved, total, report)
+        return trained.conclude(batches.per_epoch)
 
-            def report(done: int, loss: float) -> None:
-                steps.update()
-                steps.set_postfix(loss=f"{loss:.3f}", epoch=f"{training.epoch + 1}/{run.preset.epochs}", refresh=False)
-                if watch is not None:
-                    watch(done, total, loss)
 
-            return training.to_the_end(total, report)
+def _loop(
+    learner: Learner, batches: Batches, trained: Trained, saved: Checkpoint, total: int, report: Callable[[], None]
+) -> None:
+    """Train until ``total`` steps are done or the loss is not finite."""
+    clocks = Clocks.read()
+    while trained.goes_on(total):
+        epoch, done = divmod(len(trained.steps), batches.per_epoch)
+        learner.net.train()
+        for crops, labels in batches.epoch(epoch, done):
+            trained.steps.append(learner.step(crops, labels))
+            clocks = trained.spend(clocks)
+            report()
+            ended = len(trained.steps) % batches.per_epoch == 0
+            if ended or not trained.goes_on(total):
+                break
+            saved.save_now_and_then()
+        if ended:
+            learner.schedule.after_epoch()
+        saved.save()
+    trained.spend(clocks)
+
+
+@contextmanager
+def _shown(
+    trained: Trained, total: int, batches: Batches, watch: Watch | None, shown: bool
+) -> Iterator[Callable[[], None]]:
+    """What is to be called after each step: it moves a progress bar and calls ``watch``."""
+    done, epochs = len(trained.steps), trained.run.preset.epochs
+    with bar(total, f"training {trained.run.network}", "step", shown=shown, done=done) as steps:
+
+        def report() -> None:
+            done, loss = len(trained.steps), trained.steps[-1]
+            steps.update()
+            epoch = (done - 1) // batches.per_epoch + 1
+            steps.set_postfix(loss=f"{loss:.3f}", epoch=f"{epoch}/{epochs}", refresh=False)
+            if watch is not None:
+                watch(done, total, loss)
+
+        yield report
+
+
+#: Dropout draws from PyTorch's own generator, of which a process has one: two trainings at a time would share it.
+_TRAINING = threading.RLock()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the process's random numbers; raises :class:`InputError` while another thread does."""
+    if not _TRAINING.acquire(blocking=False):
+        raise InputError(
+            "another training runs in this process, and the two would draw from the same random numbers: "
+            "start a process for each, or wait for the other one"
+        )
+    try:
+        yield
+    finally:
+        _TRAINING.release()
 
 
 @contextmanager
@@ -184,192 +233,3 @@ def _repeatable(device: torch.device) -> Iterator[None]:
         torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
     ):
         yield
-
-
-@dataclass
-class _Training:
-    """What changes while a run trains, how it changes in a step, and how it is kept."""
-
-    run: Run
-    net: VGG
-    photos: Photos
-    watched: Photos | None  #: what the plateau schedule watches
-    colour: ColourShift | None
-    optimiser: torch.optim.Optimizer
-    schedule: _Schedule
-    together: Team
-    trained: Trained
-    checkpoint: Path | None = None
-    epoch: int = 0
-    place: int = 0  #: steps done in this epoch
-
-    @classmethod
-    def prepare(cls, run: Run, together: Team, root: str | Path | None, start_from: VGG | None) -> _Training:
-        """A run before its first step."""
-        preset = run.preset
-        photos = photos_to_train(run, root)
-        statistics = photos.statistics()
-        photos = photos.prepared(run.scale)  # once, instead of once an epoch
-        net = build(run, len(photos.classes), start_from)
-        net.preprocessing = statistics.preprocessing(preset.input_scale)
-        net.to(together.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimiser = torch.optim.SGD(
-            net.parameters(), preset.learning_rate, momentum=preset.momentum, weight_decay=preset.weight_decay
-        )
-        total = len(photos) // min(preset.batch_size, len(photos)) * preset.epochs
-        torch.manual_seed(run.seed + together.rank)  # dropout's numbers
-        return cls(
-            run,
-            net,
-            photos,
-            photos_to_test(run, root) if preset.schedule == "plateau" else None,
-            ColourShift.from_covariance(statistics.covariance) if preset.colour_shift else None,
-            optimiser,
-            _Schedule(optimiser, preset, total),
-            together,
-            Trained(run, net, photos.classes, data={"train": photos.fingerprint}),
-        )
-
-    def __post_init__(self) -> None:
-        self.batch_size = min(self.run.preset.batch_size, len(self.photos))
-        self.per_epoch = len(self.photos) // self.batch_size
-        self.total = self.per_epoch * self.run.preset.epochs
-        self.dtype = machine.autocast_dtype(self.together.device, self.run.preset.precision)
-        # float16 underflows where bfloat16 does not; disabled, the scaler does nothing.
-        self.scaler = torch.amp.GradScaler(self.together.device.type, enabled=self.dtype == torch.float16)
-        self.mine = self.together.share(self.batch_size)
-        self.model: nn.Module = self.net
-
-    def join(self) -> None:
-        """Train together with the other processes from now on: each of them comes here."""
-        self.model = self.together.wrap(self.net)
-
-    def to_the_end(self, total: int, report: Callable[[int, float], None]) -> Trained:
-        """Train until ``total`` steps are done or the loss is not finite."""
-        trained = self.trained
-        clocks = kept = Clocks.read()
-        while self._goes_on(total):
-            for batch, labels in self._rest_of_epoch():
-                trained.steps.append(self.step(batch, labels))
-                self.place += 1
-                clocks = trained.spend(clocks)
-                report(len(trained.steps), trained.steps[-1])
-                if not self._goes_on(total):
-                    break
-                if self.place < self.per_epoch and self.together.told(clocks.wall - kept.wall > KEEP_EVERY):
-                    self.keep()
-                    kept = clocks
-            if self.place == self.per_epoch:
-                self.schedule.epoch(self._held_out_error())
-                self.epoch, self.place = self.epoch + 1, 0
-            self.keep()
-        if not math.isfinite(trained.steps[-1]):
-            trained.outcome = "diverged"
-            trained.reason = (
-                f"the loss became {trained.steps[-1]} at step {len(trained.steps)} (epoch {self.epoch + 1})"
-            )
-        elif not all(bool(w.isfinite().all()) for w in self.net.parameters()):
-            trained.outcome, trained.reason = "diverged", "the last step made weights that are not finite"
-        trained.spend(clocks)
-        epochs = (trained.steps[i : i + self.per_epoch] for i in range(0, len(trained.steps), self.per_epoch))
-        trained.losses = [round(sum(losses) / len(losses), 5) for losses in epochs]
-        return trained
-
-    def _held_out_error(self) -> float | None:
-        """What the plateau schedule watches, in percent: one process looks, so that all divide their rates alike."""
-        if self.watched is None:
-            return None
-        leads = self.together.leads
-        return self.together.told(_error(self.net, self.watched, self.run.protocol) if leads else None)
-
-    def _goes_on(self, total: int) -> bool:
-        steps = self.trained.steps
-        return len(steps) < total and (not steps or math.isfinite(steps[-1]))
-
-    def _rest_of_epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of this epoch that are not done yet, of each this process's part: crops and labels.
-
-        Every process draws for all batches and for the whole of each, so that what is drawn depends neither on where
-        the training went on nor on how many processes there are; it cuts its part alone.
-        """
-        preset, photos, scale = self.run.preset, self.photos, self.run.scale
-        random = seeds.generator(self.run.seed, f"epoch {self.epoch}")
-        order = torch.randperm(len(photos), generator=random)[: self.per_epoch * self.batch_size]
-        self.net.train()
-        resampled_in = machine.autocast_dtype(torch.device("cpu"), preset.precision)  # the processor makes the crops
-        for place, indices in enumerate(order.view(-1, self.batch_size), start=-self.place):
-            drawn = draw(photos.images.take(indices), scale, preset.crop, random, self.colour).part(self.mine)
-            if place >= 0:
-                mine = indices[self.mine]
-                yield as_drawn(photos.images.take(mine), drawn, scale, preset.crop, resampled_in), photos.labels[mine]
-
-    def step(self, batch: Tensor, labels: Tensor) -> float:
-        """One step of gradient descent on crops ``(N, 3, crop, crop)``, 0..255; returns the loss before it.
-
-        ``batch`` is used up.
-        """
-        device = self.together.device
-        x = self.net.preprocessing.in_place(batch.to(device)).contiguous(memory_format=torch.channels_last)
-        with machine.autocast(device, self.dtype):
-            loss = functional.cross_entropy(self.model(x), labels.to(device))
-        # The mean of the processes' gradients is then that of the batch, whatever the sizes of its parts.
-        loss = loss * (len(labels) * self.together.size / self.batch_size)
-        self.optimiser.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
-        self.scaler.step(self.optimiser)
-        self.scaler.update()
-        self.schedule.step()
-        return self.together.sum(loss.detach() / self.together.size).item()
-
-    def keep(self) -> None:
-        """Write the whole state to the checkpoint's file, where there is one."""
-        if self.checkpoint is None:
-            return
-        numbers = self.together.all(_random_state(self.together.device))
-        if self.together.leads:
-            state = {name: part.state_dict() for name, part in self._parts().items()}
-            trained = {name: getattr(self.trained, name) for name in _KEPT}
-            place = {"run": self.run.key, "epoch": self.epoch, "place": self.place, "random": numbers}
-            save_state(self.checkpoint, state | trained | place)
-
-    def resume(self, checkpoint: Path) -> None:
-        """Go on from a checkpoint, where there is one, and keep the state there from now on."""
-        self.checkpoint = checkpoint
-        with self.together.leader_first():
-            state = load_state(checkpoint) if self.together.leads else None
-        state = self.together.told(state)
-        if state is None:
-            return
-        if state["run"] != self.run.key:
-            raise InputError(f"checkpoint {checkpoint} is of run {state['run']}, not of {self.run.key}: choose another")
-        if len(state["random"]) != self.together.size:
-            raise InputError(
-                f"checkpoint {checkpoint} was written by {len(state['random'])} processes, and there are "
-                f"{self.together.size} now: start as many, or choose another file"
-            )
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])
-        self.epoch, self.place = state["epoch"], state["place"]
-        for name in _KEPT:
-            setattr(self.trained, name, state[name])
-        _set_random_state(self.together.device, state["random"][self.together.rank])
-
-    def _parts(self) -> dict[str, Any]:
-        """What has a state of its own."""
-        schedule = self.schedule.cycle or self.schedule.plateau
-        return {"net": self.net, "optimiser": self.optimiser, "schedule": schedule, "scaler": self.scaler}
-
-
-def _random_state(device: torch.device) -> list[Tensor]:
-    """The states of PyTorch's generators that dropout draws from: the processor's, and the device's own."""
-    return [torch.get_rng_state()] + ([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])
-
-
-def _set_random_state(device: torch.device, states: Sequence[Tensor]) -> None:
-    torch.set_rng_state(states[0])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(states[1], device)
-
-
-def _error(net: VGG, photos: Photos, protocol: Protocol) -> float:
-    return top_errors(posteriors(net, photos.images, protocol), photos.labels)["top1"]

@@ -59,22 +59,22 @@ class Team:
             net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
         return nn.parallel.DistributedDataParallel(net)
 
-    def sum(self, value: Tensor) -> Tensor:
+    def all_reduce(self, value: Tensor) -> Tensor:
         """The sum of a tensor over the processes, the same on each."""
         if self.size > 1:
             dist.all_reduce(value)
         return value
 
-    def told(self, value: Any) -> Any:
-        """What the leading process has for ``value``."""
+    def broadcast(self, value: Any) -> Any:
+        """The ``value`` of the process of rank 0, whatever the others give."""
         if self.size == 1:
             return value
         box = [value]
         dist.broadcast_object_list(box, device=self.device if self.device.type == "cuda" else None)
         return box[0]
 
-    def all(self, value: Any) -> list[Any]:
-        """Each process's ``value``, in order of rank."""
+    def gather(self, value: Any) -> list[Any]:
+        """Each process's ``value``, in order of rank: on every process."""
         if self.size == 1:
             return [value]
         boxes: list[Any] = [None] * self.size
@@ -98,12 +98,12 @@ class Team:
         finally:
             if self.size > 1 and self.leads:
                 dist.barrier()
-        for told in [own, *self.all(own)]:
-            if told is not None:
-                raise told
+        for raised in [own, *self.gather(own)]:
+            if raised is not None:
+                raise raised
 
 
-def team(device: torch.device) -> Team:
+def join_team(device: torch.device) -> Team:
     """The team that ``torchrun`` started, or this process alone on ``device``.
 
     Raises :class:`InputError` where there are fewer GPUs than processes on this host.
