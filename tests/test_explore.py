@@ -12,7 +12,7 @@ from PIL import Image
 
 from vgg_lib.book import explorers as explore
 from vgg_lib.book.figures import COLOURS
-from vgg_lib.book.figures.effects import seeds
+from vgg_lib.book.figures.effects import seed_errors
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.statistics import paired_difference
 from vgg_lib.evidence.store import recorded, studies_with_records
@@ -95,7 +95,7 @@ def test_a_still_picture_stands_where_scripts_are_off(name):
 
 
 def test_seeds_are_drawn_with_their_mean_and_its_interval():
-    figure = seeds({"A": [20.0, 21.0], "of A's weights": [19.0]}, {"of A's weights": "A"})
+    figure = seed_errors({"A": [20.0, 21.0], "of A's weights": [19.0]}, {"of A's weights": "A"})
     [axes] = figure.axes
     assert [list(dots.get_offsets()[:, 0]) for dots in axes.collections] == [[20.0, 21.0], [19.0]]
     assert {to_hex(dots.get_facecolor()[0]) for dots in axes.collections} == {COLOURS["A"].lower()}

@@ -22,7 +22,7 @@ from PIL import Image
 from scipy.stats import t
 
 from vgg_lib.book.figures import COLOURS, Field, costs_by_layer, fields_on_photo, use_style
-from vgg_lib.book.figures.effects import seeds
+from vgg_lib.book.figures.effects import seed_errors
 from vgg_lib.book.figures.style import KINDS, VERMILION
 from vgg_lib.data.embedded import SIDE, THINGS, embedded
 from vgg_lib.evidence.records import Evaluation, Record
@@ -193,7 +193,7 @@ def stills() -> dict[str, Figure]:
     return {
         "receptive-field": fields_on_photo(photo(), views),
         "network": costs_by_layer("D"),
-        "evidence": seeds(arms, dict.fromkeys(arms, testing.run.network)),
+        "evidence": seed_errors(arms, dict.fromkeys(arms, testing.run.network)),
     }
 
 

@@ -1,6 +1,6 @@
 """The book's drawing language: one look, and one colour for each network, in every chapter."""
 
-from vgg_lib.book.figures.effects import beside, seeds
+from vgg_lib.book.figures.effects import beside, seed_errors
 from vgg_lib.book.figures.fields import (
     Field,
     field_growth,
@@ -62,7 +62,7 @@ __all__ = [
     "protocol_views",
     "pyramids",
     "score_maps",
-    "seeds",
+    "seed_errors",
     "soft_max_trap",
     "speed_ups",
     "stage_costs",

@@ -18,7 +18,7 @@ from vgg_lib.training.runs import Run
 
 
 @drawn
-def seeds(
+def seed_errors(
     arms: Mapping[str, Sequence[float]],
     networks: Mapping[str, str] | None = None,
     mine: Mapping[str, float] | None = None,
@@ -67,7 +67,7 @@ def beside(run: Run, mine: Record | None = None) -> Figure:
         if _recipe(record.run) == recipe and record.outcome != "failed":
             arms.setdefault(_arm(record.run), []).append(record.error)
     yours = {_arm(mine.run): mine.error} if mine else {}
-    return seeds(arms, {arm: arm.split(" ")[0] for arm in [*arms, *yours]}, yours)
+    return seed_errors(arms, {arm: arm.split(" ")[0] for arm in [*arms, *yours]}, yours)
 
 
 def _recipe(run: Run) -> Run:
