@@ -8,7 +8,7 @@ BUILD  := book/_build
 # The book and its tests see the embedded data set alone, whatever this machine has; and no progress bars in stored outputs.
 CLEAN_ROOM := env -u VGG_LIB_DATA VGG_LIB_CACHE=$(CURDIR)/$(BUILD)/cache TQDM_DISABLE=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: book test check unit nbval html links test-browser refresh repository minimum elsewhere matrix unpinned lock clean
+.PHONY: book test check style types layers schemas unit nbval html links test-browser refresh repository minimum elsewhere matrix unpinned lock clean
 
 book: $(READY)  ## Execute every notebook on the embedded data set and build the HTML
 	$(CLEAN_ROOM) jupyter-book build . --all --warningiserror --path-output book
@@ -17,10 +17,19 @@ book: $(READY)  ## Execute every notebook on the embedded data set and build the
 test: check unit nbval html  ## Everything: style, types, tests, notebooks, book
 	@echo "All of it holds."
 
-check: $(READY)  ## Style and types
+check: style types layers schemas  ## Style, types, the order of packages, files that others read
+
+style: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(READY)
 	$(BIN)/mypy
+
+layers: $(READY)  ## Whether each package of the library imports only from those below it
+	$(BIN)/lint-imports --no-cache
+
+schemas: $(READY)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
@@ -59,7 +68,7 @@ minimum:  ## The library's tests with the oldest versions that pyproject.toml al
 	.venv-minimum/bin/pip install --quiet uv
 	cd .venv-minimum && bin/uv pip compile --no-config --python bin/python --resolution lowest-direct --extra cluster --quiet \
 	  ../pyproject.toml --output-file oldest.txt
-	cd .venv-minimum && VIRTUAL_ENV=$$PWD bin/uv pip install --no-config --requirement oldest.txt hypothesis psutil pytest
+	cd .venv-minimum && VIRTUAL_ENV=$$PWD bin/uv pip install --no-config --requirement oldest.txt hypothesis psutil pytest scikit-image
 	cd .venv-minimum && VIRTUAL_ENV=$$PWD bin/uv pip install --no-config --no-deps --editable ..
 	env -u VGG_LIB_DATA TQDM_DISABLE=1 OMP_NUM_THREADS=1 .venv-minimum/bin/pytest --ignore=tests/test_book.py
 
