@@ -8,7 +8,7 @@ BUILD  := book/_build
 # The book and its tests see the embedded data set alone, whatever this machine has; and no progress bars in stored outputs.
 CLEAN_ROOM := env -u VGG_LIB_DATA VGG_LIB_CACHE=$(CURDIR)/$(BUILD)/cache TQDM_DISABLE=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: book test check unit nbval html links test-browser refresh repository minimum elsewhere matrix unpinned lock clean
+.PHONY: book test check style types layers schemas unit nbval html links test-browser refresh repository minimum elsewhere matrix unpinned tomorrow lock clean
 
 book: $(READY)  ## Execute every notebook on the embedded data set and build the HTML
 	$(CLEAN_ROOM) jupyter-book build . --all --warningiserror --path-output book
@@ -17,10 +17,19 @@ book: $(READY)  ## Execute every notebook on the embedded data set and build the
 test: check unit nbval html  ## Everything: style, types, tests, notebooks, book
 	@echo "All of it holds."
 
-check: $(READY)  ## Style and types
+check: style types layers schemas  ## Style, types, the order of packages, files that others read
+
+style: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(READY)
 	$(BIN)/mypy
+
+layers: $(READY)  ## Whether each package of the library imports only from those below it
+	$(BIN)/lint-imports --no-cache
+
+schemas: $(READY)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
@@ -59,14 +68,14 @@ repository: $(READY)  ## make repository URL=https://github.com/OWNER/NAME: laun
 minimum:  ## The library's tests with the oldest versions that pyproject.toml allows
 	$(PYTHON) -m venv .venv-minimum
 	.venv-minimum/bin/pip install --quiet uv
-	cd .venv-minimum && bin/uv pip compile --no-config --python bin/python --resolution lowest-direct --extra cluster --quiet \
+	cd .venv-minimum && bin/uv pip compile --no-config --python bin/python --resolution lowest-direct --extra cluster --extra transfer --quiet \
 	  ../pyproject.toml --output-file oldest.txt
-	cd .venv-minimum && VIRTUAL_ENV=$$PWD bin/uv pip install --no-config --requirement oldest.txt hypothesis psutil pytest
+	cd .venv-minimum && VIRTUAL_ENV=$$PWD bin/uv pip install --no-config --requirement oldest.txt hypothesis psutil pytest scikit-image
 	cd .venv-minimum && VIRTUAL_ENV=$$PWD bin/uv pip install --no-config --no-deps --editable ..
 	env -u VGG_LIB_DATA TQDM_DISABLE=1 OMP_NUM_THREADS=1 .venv-minimum/bin/pytest --ignore=tests/test_book.py
 
 elsewhere:  ## The chapters as in Colab: an empty folder, an older PyTorch, no checkout, installed from a repository
-	$(PYTHON) tests/elsewhere.py
+	$$(command -v python3.13 || echo $(PYTHON)) tests/elsewhere.py  # Colab has 3.13
 
 matrix: $(READY) minimum elsewhere  ## All that `make test` has no time for, by hand: an hour or two
 	for capability in default avx2 ""; do for threads in 1 2; do \
@@ -78,6 +87,18 @@ unpinned:  ## The tests against the newest of everything that pyproject.toml all
 	$(PYTHON) -m venv .venv-unpinned
 	.venv-unpinned/bin/pip install --upgrade --editable ".[book,browser,dev]"
 	$(MAKE) READY= VENV=.venv-unpinned unit nbval html
+
+tomorrow: $(READY)  ## Whether a current Sphinx, which Jupyter Book 1 does not allow, builds the pages: what is committed is built
+	rm -rf $(BUILD)/tomorrow && mkdir -p $(BUILD)/tomorrow
+	git archive HEAD | tar x -C $(BUILD)/tomorrow
+	sed -i.bak -e 's/execute_notebooks: force/execute_notebooks: "off"/' $(BUILD)/tomorrow/_config.yml
+	$(BIN)/jupyter-book config sphinx $(BUILD)/tomorrow
+	sed -i.bak -E "s/'(jupyter_book|sphinx_jupyterbook_latex)', //g" $(BUILD)/tomorrow/conf.py
+	$(PYTHON) -m venv .venv-tomorrow
+	.venv-tomorrow/bin/pip install --quiet --upgrade --editable . brotli fonttools math-core myst-nb sphinx sphinx-book-theme \
+	  sphinx-comments sphinx-copybutton sphinx-design sphinx-external-toc sphinx-multitoc-numbering sphinx-notfound-page \
+	  sphinx-thebe sphinx-togglebutton sphinxcontrib-bibtex ziamath
+	cd $(BUILD)/tomorrow && PYTHONPATH=book/_ext $(CLEAN_ROOM) $(CURDIR)/.venv-tomorrow/bin/sphinx-build -W --keep-going . _build/html
 
 lock: $(READY)  ## Pin requirements.txt anew; PyTorch pins its own CUDA packages
 	$(BIN)/pip install --quiet uv
@@ -93,4 +114,4 @@ $(READY): requirements.txt pyproject.toml
 	touch $@
 
 clean:  ## Remove the environment and everything built
-	rm -rf $(VENV) .venv-minimum .venv-unpinned $(BUILD)
+	rm -rf $(VENV) .venv-minimum .venv-unpinned .venv-tomorrow $(BUILD)
