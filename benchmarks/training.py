@@ -137,7 +137,7 @@ def end_to_end() -> list[str]:
     return [
         *rows,
         "",
-        f"The product of two 2048×2048 bfloat16 matrices reached {products:.0f} GFLOP/s in the same run.",
+        f"Peak is what the product of two 2048×2048 bfloat16 matrices reached in the same run: {products:.0f} GFLOP/s.",
     ]
 
 
@@ -165,7 +165,7 @@ def bare(network: str, *, batch_norm: bool = False, compiled: bool = False, torc
 
 
 def stages(network: str) -> list[str]:
-    """Rows: each stage of a net by itself, forwards and backwards, and what it reaches of the machine's products."""
+    """Rows: each stage of a net by itself, forwards and backwards, and what it reaches of the peak."""
     size = {"num_classes": 10, "image_size": LAPTOP.crop, "width": LAPTOP.width}
     net = vgg(network, **size).to(memory_format=torch.channels_last)  # type: ignore[arg-type]
     layers, ends = list(net.features), [0]
@@ -204,7 +204,7 @@ def lrn_milliseconds(layer: nn.Module, dtype: torch.dtype) -> float:
 
 
 def corners() -> list[str]:
-    """Rows: a bare step of every kind of layer, and what is reached of the machine's products."""
+    """Rows: a bare step of every kind of layer, and what is reached of the peak."""
     products, rows = product_rate(), []
     for name, network, choices in (
         ("A", "A", {}),
@@ -284,19 +284,19 @@ def main() -> None:
             "",
             "**End to end**: photographs to new weights, images a second.",
             "",
-            "| net | here | torchvision's recipe | ratio | of the machine's products |",
+            "| net | here | torchvision's recipe | ratio | of peak |",
             "| --- | --- | --- | --- | --- |",
             *end_to_end(),
             "",
             "**Bare steps**: no input.",
             "",
-            "| net | images/s | ms a step | of the machine's products |",
+            "| net | images/s | ms a step | of peak |",
             "| --- | --- | --- | --- |",
             *corners(),
             "",
             "**Stages of D**: each by itself, forwards and backwards.",
             "",
-            "| layers | ms a step | of the time | of the machine's products |",
+            "| layers | ms a step | of the time | of peak |",
             "| --- | --- | --- | --- |",
             *stages("D"),
             "",

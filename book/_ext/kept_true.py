@@ -1,4 +1,4 @@
-"""Tables of what a build shows: each chapter's cells and when they were executed, the versions, the records."""
+"""What pages say of the book, made anew by each build: cells, versions, records, the state of the claims."""
 
 import json
 import platform
@@ -14,6 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util.docutils import SphinxDirective
 
+VERDICTS = ("reproduced", "contradicted", "inconclusive")
 PACKAGES = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "jupyter-book", "nbval")
 
 
@@ -67,20 +68,66 @@ def records(*_: object) -> str:
     return table(["study", "records", "outcome", "dates", "processor and PyTorch"], rows)
 
 
-#: By the argument of the directive.
-TABLES: dict[str, Callable[[Config, Path], str]] = {"chapters": chapters, "versions": versions, "records": records}
+def status(*_: object) -> str:
+    """How far the book is, in a sentence."""
+    from vgg_lib.evidence.store import recorded, studies_with_records
+    from vgg_lib.evidence.verdicts import verdicts
+
+    claims = verdicts().values()
+    judged = sum(claim is not None and claim.verdict in VERDICTS for claim in claims)
+    rules = sum(claim is not None for claim in claims)
+    runs = len({key for name in studies_with_records() for key in recorded(name).latest()})
+    return (
+        f"**Where it stands:** {judged} of {len(claims)} claims judged, {rules} have a committed rule, {runs} trainings "
+        "recorded."
+    )
+
+
+def finding(*_: object) -> str:
+    """A finding for the front page, with its numbers."""
+    from vgg_lib import activation_bytes, macs
+
+    work, memory = (cost("B") / cost("B-5x5") - 1 for cost in (macs, activation_bytes))
+    return (
+        "**One finding:** the paper's small filters save weights, but not where you would expect. Network B does "
+        f"{work:.0%} *more* multiply-adds than the same network with large filters, and needs {memory:.0%} more memory "
+        "({ref}`chapter 2 <ch02>`)."
+    )
+
+
+def live(*_: object) -> str:
+    """What a live training takes, as far as it was measured."""
+    from vgg_lib.book.chapter import measured
+
+    chapter = measured()["ch03"]
+    machine = f"{chapter['machine']['threads']} threads of a processor ({chapter['machine']['processor']})"
+    return (
+        "The whole of {ref}`chapter 3 <ch03>`, which does this among other things, took "
+        f"{chapter['seconds']:.0f} seconds on {machine}. A slow or busy one may take twice as long."
+    )
 
 
 class KeptTrue(SphinxDirective):
-    """``{kept-true} chapters``, ``versions`` or ``records``: that table."""
+    """``{kept-true} chapters``, or the name of another function above: what it makes."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """Sphinx calls this where the directive stands."""
         self.env.note_reread()  # a record or a commit may be new although the page is not
-        text = TABLES[self.arguments[0]](self.config, Path(self.env.srcdir))
+        text = MAKE[self.arguments[0]](self.config, Path(self.env.srcdir))
         return self.parse_text_to_nodes(text)
+
+
+#: By the argument of the directive.
+MAKE: dict[str, Callable[[Config, Path], str]] = {
+    "chapters": chapters,
+    "versions": versions,
+    "records": records,
+    "status": status,
+    "finding": finding,
+    "live": live,
+}
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

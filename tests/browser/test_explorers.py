@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vgg_lib.book import explorers as explore
@@ -118,7 +119,8 @@ def test_a_stack_grows_and_is_compared_with_one_filter(visit):
     says = page.locator("output")
     assert "5×5" in says.inner_text() and "39\u00a0% more" in says.inner_text()
     page.get_by_role("button", name="+ 3×3").click()
-    assert "7×7" in says.inner_text() and "27 C²" in says.inner_text() and "81\u00a0% more" in says.inner_text()
+    assert "7×7" in says.inner_text() and "27 C²" in says.inner_text()
+    assert says.inner_text().count("81\u00a0% more") == 2, "of weights and of multiply-adds"
     assert page.locator("select[name=stack]").input_value() == "three 3×3"
     page.get_by_role("button", name="+ 2×2 pool").click()
     assert page.locator("select[name=stack]").input_value() == ""
@@ -130,6 +132,28 @@ def test_a_stack_grows_and_is_compared_with_one_filter(visit):
     for _ in range(10):
         page.get_by_role("button", name="+ 7×7").click()
     assert page.get_by_role("button", name="+ 7×7").is_disabled()
+
+
+def test_a_stack_that_doubles_its_channels_costs_more(visit):
+    """§2.3 compares equal channels; with twice as many out as in, 50 c² of one 5×5 are fewer than 54 c² of two 3×3."""
+    page = visit("receptive-field", attributes='data-stack="two 3×3"')
+    page.locator("select[name=out]").select_option("128")
+    assert page.locator("output").inner_text().count(f"{100 * (1 - 50 / 54):.1f}\u00a0% fewer") == 2
+
+
+@pytest.mark.parametrize("name", ["three 3×3", "one 7×7", "A’s first two stages"])
+def test_pixels_are_shaded_by_their_paths(visit, name):
+    page = visit("receptive-field")
+    layers = [["", layer.kind, 1, layer.kernel, layer.stride, layer.padding] for layer in explore.stacks()[name]]
+    counts = np.ones(1, dtype=int)
+    for layer in reversed(explore.stacks()[name]):
+        spread = np.zeros((len(counts) - 1) * layer.stride + 1, dtype=int)
+        spread[:: layer.stride] = counts
+        counts = np.convolve(spread, np.ones(layer.kernel, dtype=int))
+    assert page.evaluate("(layers) => explore.paths(layers)", layers) == pytest.approx(counts / counts.max())
+    assert page.locator(".paths").get_attribute("href").startswith("data:image/png")
+    page.get_by_label("by the number of paths").uncheck()
+    assert page.locator(".paths").is_hidden()
 
 
 def test_the_place_moves_by_key_and_by_pointer(visit):
@@ -146,22 +170,43 @@ def test_the_place_moves_by_key_and_by_pointer(visit):
     assert [page.locator(f"input[name={axis}]").input_value() for axis in "xy"] == ["16", "32"]
 
 
-def test_a_network_can_be_chosen_and_measured(visit):
-    page = visit("network", attributes='data-network="E" data-measure="macs"')
-    layers, totals = page.locator(".layers"), page.locator(".totals")
+def test_a_network_can_be_chosen_and_counted_for_a_batch(visit):
+    page = visit("network", attributes='data-network="E"')
+    layers, totals, says = (page.locator(where) for where in (".three", ".totals", "output"))
     assert page.locator("select[name=network]").input_value() == "E"
-    assert "Multiply-adds of each layer" in layers.inner_text() and "144\u00a0M" in totals.inner_text()
-    page.locator("select[name=network]").select_option("A")
-    page.get_by_label("Parameters").check()
-    assert layers.locator("tbody tr").count() == len(NETWORKS["A"].layers()) + 3
-    full = totals.inner_text()
+    assert "144\u00a0M" in totals.inner_text() and layers.locator("tbody td").count() == 3 * len(
+        explore.data()["networks"]["E"]["layers"] + [None] * 3
+    )
+    page.locator("select[name=network]").select_option("D")
+    page.locator("select[name=batch]").select_option("256")
+    assert "0.55" in says.inner_text() or "553\u00a0MB" in says.inner_text()
+    assert f"{256 * geometry.activation_bytes('D') / 1e9:.1f}\u00a0GB of activations" in says.inner_text()
     page.locator("input[name=size]").fill("32")
     page.locator("select[name=width]").select_option("0.25")
     page.locator("select[name=classes]").select_option("10")
     page.get_by_label("after each convolution").check()
-    count = geometry.parameters("A", image_size=32, width=1 / 4, num_classes=10, batch_norm=True)
-    assert totals.inner_text() != full
+    count = geometry.parameters("D", image_size=32, width=1 / 4, num_classes=10, batch_norm=True)
     assert totals.locator("td").first.get_attribute("title") == f"{count:,}"
+
+
+def test_the_fully_connected_layers_hold_most_parameters_at_32_pixels_too(visit):
+    page = visit("network", attributes='data-network="D" data-size="32"')
+    costs = geometry.layer_costs("D", image_size=32)
+    share = sum(c.parameters for c in costs if c.layer.startswith("fc")) / sum(c.parameters for c in costs)
+    assert share > 0.5 and f"FC {100 * share:.0f}\u00a0%" in page.locator("output").inner_text()
+
+
+def test_equal_parts_are_all_named(visit):
+    page = visit("network", attributes='data-network="D"')
+    assert "stage 3 and stage 4, each" in page.locator(".totals").inner_text()
+
+
+def test_two_networks_stand_beside_each_other(visit):
+    page = visit("network", attributes='data-network="B" data-beside="B-5x5"')
+    ratio = geometry.macs("B") / geometry.macs("B-5x5")
+    assert f"{ratio:.2f} times the multiply-adds" in page.locator("output").inner_text()
+    assert page.locator(".three tbody tr").count() == 6
+    assert page.locator(".three .bar").count() == 6 * 3 * 2
 
 
 def test_the_slider_answers_to_the_keyboard(visit):
@@ -169,11 +214,11 @@ def test_the_slider_answers_to_the_keyboard(visit):
     page.locator("input[name=size]").focus()
     page.keyboard.press("ArrowLeft")
     assert page.locator("label b").inner_text() == "216"
-    assert "216²" in page.locator(".layers").inner_text()
+    assert "216²" in page.locator(".three").inner_text()
 
 
 def test_evidence_can_be_chosen_and_each_dot_read_by_keyboard(visit):
-    page = visit("evidence", attributes='data-study="testing" data-protocol="all"')
+    page = visit("evidence", attributes='data-study="testing" data-protocol="all" data-seeds="all"')
     dots, tip = page.locator(".dot"), page.locator(".tip")
     assert dots.count() == len(next(iter(explore.recorded("testing"))).evaluations)
     page.locator(".dot[tabindex='0']").focus()
@@ -191,6 +236,24 @@ def test_evidence_can_be_chosen_and_each_dot_read_by_keyboard(visit):
     assert dots.count() == 1
     page.locator("input[value=A]").uncheck()
     assert dots.count() == 0 and "No record fits" in page.locator("output").inner_text()
+
+
+def test_it_opens_on_what_has_several_seeds_the_best_on_top(visit):
+    page = visit("evidence")
+    rows = page.locator(".chart li").all()
+    assert rows and all(row.locator(".dot").count() > 1 for row in rows)
+    means = [float(row.locator("small").last.inner_text().partition("\u00a0")[0]) for row in rows]
+    assert means == sorted(means)
+    for row in rows:
+        assert row.locator(".interval").count() == (row.locator(".dot").count() > 2)
+
+
+def test_a_dot_leads_to_its_record_and_its_page(visit):
+    page = visit("evidence", attributes='data-study="pilot"')
+    page.locator(".dot").first.click()
+    card = page.locator(".card")
+    assert "vgg_lib/records/pilot.jsonl" in card.inner_text()
+    assert card.locator("a").get_attribute("href").endswith("/book/pilot.html")
 
 
 #: Two recipes of five seeds each, one with a run that diverged, and a run that failed; shaped as data.js has them.
@@ -217,7 +280,7 @@ MORE = """() => {
 def test_seeds_have_a_mean_and_an_interval_and_lost_runs_are_told(visit):
     page = visit("evidence")
     page.evaluate(MORE)
-    d, e = page.locator(".chart li").all()
+    d, e = page.locator(".chart ul").first.locator("li").all()
     mean, low, high = paired_difference([18, 18.5, 19, 19.5, 20])
     assert f"{mean:.1f}\u00a0%, 5 seeds ({low:.1f} to {high:.1f})" in d.inner_text()
     assert d.locator(".interval, .mean").count() == 2
@@ -226,13 +289,32 @@ def test_seeds_have_a_mean_and_an_interval_and_lost_runs_are_told(visit):
     colours = [row.locator(".dot").first.evaluate("dot => getComputedStyle(dot).backgroundColor") for row in (d, e)]
     hexes = [explore.COLOURS[name] for name in "DE"]
     assert colours == [f"rgb({', '.join(str(int(c[i : i + 2], 16)) for i in (1, 3, 5))})" for c in hexes]
-    page.get_by_label("show, at").uncheck()
-    assert "1 diverged, not shown" in page.locator("output").inner_text()
+    assert "1 diverged" in page.locator("output").inner_text()
     assert "1 failed" in page.locator("output").inner_text()
-    assert e.locator(".dot").count() == 4
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_that_diverged_does_not_stretch_the_axis(visit):
+    page = visit("evidence")
+    page.evaluate(MORE)
+    ticks = [float(tick) for tick in page.locator(".axis span").all_inner_texts()]
+    assert max(ticks) < 25
+    box, track = (page.locator(where).first.bounding_box() for where in (".dot.diverged", ".axis .track"))
+    assert abs(box["x"] + box["width"] / 2 - (track["x"] + track["width"])) < 3
+
+
+def test_two_rows_are_compared_seed_by_seed(visit):
+    page = visit("evidence")
+    page.evaluate(MORE)
+    minuend, subtrahend = (page.locator(f"select[name={name}]") for name in ("minuend", "subtrahend"))
+    minuend.select_option(index=2)  # E, of which seed 4 diverged at 90
+    subtrahend.select_option(index=0)
+    differences = [0.0, 0.0, 0.0, 0.0, 70.0]
+    mean, low, high = paired_difference(differences)
+    assert f"{mean:.1f} points, 5 pairs ({low:.1f} to {high:.1f})" in page.locator(".chart").inner_text()
+    assert page.locator(".zero").count() == 1
+
+
+@pytest.mark.parametrize("kind", ("receptive-field", "network"))  # how much there is to show of records nobody knows
 @pytest.mark.parametrize("width", (360, 1280))
 def test_nothing_moves_when_the_script_takes_over_and_nothing_is_too_wide(visit, kind, width):
     page = visit(kind, viewport={"width": width, "height": 900})
@@ -242,16 +324,15 @@ def test_nothing_moves_when_the_script_takes_over_and_nothing_is_too_wide(visit,
 
 
 @pytest.mark.parametrize("width", (360, 1280))
-def test_more_records_take_no_more_room(visit, width):
+def test_no_record_hides_in_a_box_that_scrolls(visit, width):
     page = visit("evidence", viewport={"width": width, "height": 900})
-    before = page.locator(".explorer-body").bounding_box()
     page.evaluate(MORE)
     page.locator("select[name=study]").select_option("all")
-    page.locator("select[name=protocol]").select_option("all")
+    page.locator("select[name=seeds]").select_option("all")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     chart = page.locator(".chart")
-    assert chart.evaluate("chart => chart.scrollHeight > chart.clientHeight")
-    assert page.locator(".explorer-body").bounding_box() == before
-    assert page.locator(".axis").bounding_box()["y"] < before["y"] + before["height"]
+    assert chart.evaluate("chart => chart.scrollHeight <= chart.clientHeight + 1")
+    assert page.locator(".chart li").last.bounding_box()["y"] > 900
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -24,15 +24,24 @@ from scipy.stats import t
 from vgg_lib.book.figures import COLOURS, Field, costs_by_layer, fields_on_photo, use_style
 from vgg_lib.book.figures.effects import seed_errors
 from vgg_lib.book.figures.style import KINDS, VERMILION
-from vgg_lib.data.embedded import SIDE, THINGS, embedded
+from vgg_lib.data.rescaling import rescale
 from vgg_lib.evidence.records import Evaluation, Record
 from vgg_lib.evidence.store import recorded, studies_with_records
 from vgg_lib.evidence.studies import STUDIES
 from vgg_lib.networks.geometry import receptive_field
 from vgg_lib.networks.table import FC_WIDTH, NETWORKS, POOL, Layer, conv
 
-#: The picture of the embedded data set under the receptive fields, by its place in the split ``val``.
-PHOTO = 512
+#: Side of the photograph under the receptive fields, in pixels: enough for the first three stages of D, twice.
+SIDE = 112
+
+#: Where a study is told of: what a dot of the evidence leads to. A study that is missing leads to the claims.
+PAGES = {
+    "first": "notebooks/ch03_training.html",
+    "pilot": "book/pilot.html",
+    "precision": "book/costs.html",
+    "testing": "notebooks/ch11_testing.html",
+    "things": "notebooks/ch16_score_maps.html",
+}
 
 #: What the columns of ``runs`` are, and of the tests in their last column.
 RUN = ("study", "recipe", "seed", "outcome", "key", "tests")
@@ -79,17 +88,21 @@ class _Table:
 
 
 def _recipe(record: Record) -> dict[str, Any]:
-    """A run without its seed. ``text`` is what the run itself says, which is what differs from its preset."""
-    run = record.run
-    return {
-        "network": run.network,
-        "preset": run.preset.name,
-        "norm": run.batch_norm,
-        "rate": run.preset.learning_rate,
-        "epochs": run.preset.epochs,
-        "scale": run.scale,
-        "text": str(run).replace(f", {run.preset.name}, ", ", ").replace(f", seed {run.seed}", ""),
-    }
+    """A run without its seed, in words."""
+    run, p = record.run, record.run.preset
+    start = {"he": "", "glorot": "Glorot's weights"}.get(run.initialisation.kind, run.initialisation.kind)
+    scale = run.scale if isinstance(run.scale, int) else f"{run.scale[0]} to {run.scale[1]}"
+    words = [
+        "batch normalisation" * run.batch_norm,
+        "starts from A" * bool(run.warm_start),
+        start,
+        "inputs 0 to 255" * (p.input_scale == "paper"),
+        f"S = {scale}",
+        f"{p.epochs} epochs",
+        f"rate {p.learning_rate:g}",
+        "float32" * (p.precision == "float32"),
+    ]
+    return {"network": run.network, "preset": p.name, "text": ", ".join(filter(None, words))}
 
 
 def evidence() -> dict[str, Any]:
@@ -114,6 +127,7 @@ def evidence() -> dict[str, Any]:
     questions = {name: STUDIES[name].question if name in STUDIES else "" for name in studies_with_records()}
     return {
         "studies": questions,
+        "pages": {name: PAGES.get(name, "book/scoreboard.html") for name in questions},
         "protocols": protocol.values,
         "recipes": recipe.values,
         "run": RUN,
@@ -141,7 +155,7 @@ def data() -> dict[str, Any]:
         "fc": FC_WIDTH,
         "kinds": KINDS,
         "view": VERMILION,
-        "photo": {"side": SIDE, "thing": list(THINGS)[int(embedded("val").labels[PHOTO])]},
+        "photo": {"side": SIDE, "shows": "the face of a cat"},
         "stacks": {name: kernels(layers) for name, layers in stacks().items()},
         "evidence": evidence(),
     }
@@ -166,8 +180,11 @@ def _lines(value: Any, longest: int = 900) -> str:
 
 
 def photo() -> NDArray[np.uint8]:
-    """The picture under the receptive fields, ``(H, W, 3)``."""
-    pixels: NDArray[np.uint8] = embedded("val").images[PHOTO].permute(1, 2, 0).numpy()
+    """The photograph under the receptive fields, ``(H, W, 3)``: *Chelsea* by Stéfan van der Walt, CC0."""
+    from skimage.data import chelsea
+
+    square = torch.tensor(chelsea()[40:264, 110:334]).permute(2, 0, 1)
+    pixels: NDArray[np.uint8] = rescale(square, SIDE).permute(1, 2, 0).numpy()
     return pixels
 
 

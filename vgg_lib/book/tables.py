@@ -67,14 +67,14 @@ def arms(study: Study, known: Known) -> str:
     """A study's runs and records as a Markdown table: a row for each recipe, its seeds together; what is missing below.
 
     Errors are top-1 in percent where each run is tested, a diverged run counting as chance; their spread is the
-    difference of the seeds' largest and smallest. Minutes are means over the seeds: on the clock, and in brackets of
-    processor time where all of the arm's records tell it.
+    difference of the seeds' largest and smallest. Minutes are processor time, a mean over the seeds, where all records
+    of a row have it: what the clock said depends on what else the machine did.
     """
     by_recipe: dict[Run, list[Run]] = {}
     for run in study.runs(known):
         by_recipe.setdefault(dataclasses.replace(run, seed=0), []).append(run)
     lines = [
-        "| net | rate | epochs | seeds | error (%) | spread | last loss | minutes |",
+        "| net | error (%) | spread | last loss | rate | epochs | seeds | minutes |",
         "| --- " * 8 + "|",
     ]
     missing = []
@@ -82,8 +82,9 @@ def arms(study: Study, known: Known) -> str:
         found = [known[run.key] for run in runs if run.key in known and known[run.key].outcome != "failed"]
         missing += [run for run in runs if run.key not in known]
         p = recipe.preset
-        told = [_net(recipe), f"{p.learning_rate:g}", str(p.epochs), f"{len(found)} of {len(runs)}"]
-        lines.append("| " + " | ".join([*told, *_outcome(found)]) + " |")
+        *outcome, minutes = _outcome(found)
+        of_recipe = [f"{p.learning_rate:g}", str(p.epochs), f"{len(found)} of {len(runs)}"]
+        lines.append("| " + " | ".join([_net(recipe), *outcome, *of_recipe, minutes]) + " |")
     failures = [record for record in known.values() if record.outcome == "failed"]
     lines += ["", *(f"- failed: {record.run} ({record.reason})" for record in failures)]
     lines.append(f"{len(missing)} of the {sum(map(len, by_recipe.values()))} runs named so far are still to be done.")
@@ -165,7 +166,6 @@ def _outcome(found: Sequence[Record]) -> list[str]:
 
 
 def _minutes(found: Sequence[Record]) -> str:
-    """What runs took on the clock, and what the processor computed where all of them tell it: ``12 (9)``."""
-    computed = [record.processor_seconds for record in found if record.processor_seconds is not None]
-    told = f" ({fmean(computed) / 60:.0f})" if len(computed) == len(found) else ""
-    return f"{fmean(record.seconds for record in found) / 60:.0f}{told}"
+    """What the processor spent on a run, in minutes; a dash where a record does not tell."""
+    spent = [record.processor_seconds for record in found if record.processor_seconds is not None]
+    return f"{fmean(spent) / 60:.0f}" if len(spent) == len(found) else "–"

@@ -40,6 +40,20 @@ explore.networkCosts = (name, { classes = 1000, size = 224, width = 1, norm = fa
   return rows;
 };
 
+/** In how many ways each input pixel reaches a unit, on one axis, as shares of the most: `layers` as above. */
+explore.paths = (layers) => {
+  let counts = [1];
+  for (const [, , , kernel, stride] of [...layers].reverse()) {
+    const below = new Array((counts.length - 1) * stride + kernel).fill(0);
+    counts.forEach((count, i) => {
+      for (let j = 0; j < kernel; j++) below[i * stride + j] += count;
+    });
+    counts = below;
+  }
+  const most = Math.max(...counts);
+  return counts.map((count) => count / most);
+};
+
 /** Mean of at least two errors and the ends of its 95 % interval (Student), as vgg_lib.evidence.statistics has it. */
 explore.interval = (errors) => {
   const n = errors.length;

@@ -54,10 +54,13 @@ explore.full = (number) => number.toLocaleString("en");
 
 explore.percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}\u00a0%`;
 
-/** A cell of a table with a bar before its text, `share` of the longest; `more` is left out where there is no room. */
-explore.barCell = (share, text, colour, more = "") =>
-  explore.el("td", { class: "bar", style: `--share: ${share}; --colour: ${colour}` },
-    text, more && explore.el("small", {}, more));
+/** A cell of a table with a bar before its text, `share` of the longest. */
+explore.barCell = (share, text, colour) =>
+  explore.el("td", { class: "bar", style: `--share: ${share}; --colour: ${colour}` }, text);
+
+/** A bar and its text on a line of their own, `share` of the longest. */
+explore.bar = (share, text, colour) =>
+  explore.el("div", { class: "bar", style: `--share: ${share}; --colour: ${colour}` }, text);
 
 /** Round numbers from low to high, about `count` of them. */
 explore.ticks = (low, high, count = 8) => {

@@ -15,14 +15,21 @@ explore.kinds.evidence = (figure, chosen) => {
   const points = runs.flatMap((run) => run.tests.map((test) => ({ ...run, ...named(evidence.test, test) })));
   const networks = Object.keys(data.networks).filter((name) => points.some((point) => point.network === name));
 
-  const study = explore.select("Study", "study", [[ALL, "all"], ...Object.keys(evidence.studies)], chosen.study || ALL);
-  const preset = explore.select("Preset", "preset", []);
+  const SEVERAL = 3; // seeds from which a mean has an interval here: over two it says next to nothing
+
+  const questions = Object.entries(evidence.studies).map(([name, question]) => [name, question || name]);
+  const study = explore.select("Records of", "study", [[ALL, "all studies"], ...questions], chosen.study || ALL);
+  const worlds = { laptop: "64 pixels, a quarter of the width", paper: "224 pixels, full width", quick: "generated pictures" };
+  const preset = explore.select("Trained at", "preset", []);
   const protocol = explore.select("Tested", "protocol", []);
-  const diverged = explore.choices("checkbox", "Diverged runs", "diverged",
-    [["on", "show, at 90\u00a0% (guessing)", true]]);
+  const seeds = explore.select("Show", "seeds", [["several", "what has several seeds"], [ALL, "everything"]],
+    chosen.seeds || "several");
+  const minuend = explore.select("Difference of", "minuend", []);
+  const subtrahend = explore.select("less", "subtrahend", []);
   const says = el("output", {});
   const chart = el("div", { class: "chart", role: "group", "aria-label": "A row for each recipe and way of testing" });
   const tip = el("div", { class: "tip", "aria-hidden": "true" }); // each dot's own label says the same
+  const card = el("div", { class: "card", role: "status" });
 
   /** Fills a select with what there is, keeping the choice where it can be kept; gives the choice. */
   const refill = (label, choices, wish) => {
@@ -37,52 +44,60 @@ explore.kinds.evidence = (figure, chosen) => {
   /** The points that the controls ask for. */
   const pick = () => {
     const here = points.filter(inStudy);
-    const world = refill(preset, unique(here.map((point) => point.preset)), chosen.preset || "laptop");
-    const there = here.filter((point) => point.preset === world);
-    const ways = unique(there.map((point) => point.protocol)).map((i) => [i, evidence.protocols[i]]);
-    const way = refill(protocol, [[OWN, "as each run says (Table 3’s rule)"], [ALL, "in every way recorded"], ...ways],
+    const there = unique(here.map((point) => point.preset)).map((name) => [name, worlds[name] || name]);
+    const world = refill(preset, there, chosen.preset || "laptop");
+    const trained = here.filter((point) => point.preset === world);
+    const ways = unique(trained.map((point) => point.protocol)).map((i) => [i, evidence.protocols[i]]);
+    const way = refill(protocol, [[OWN, "at one scale, densely"], [ALL, "in every way recorded"], ...ways],
       chosen.protocol || OWN);
     const wanted = new FormData(form).getAll("network");
     const fits = (point) =>
       way === ALL || (way === OWN ? point.protocol === point.own && !point.fused : point.protocol === Number(way));
-    const kept = there.filter((point) => wanted.includes(point.network) && fits(point));
+    const kept = trained.filter((point) => wanted.includes(point.network) && fits(point));
     // the same run may be in several studies: once is enough
     const same = (point) => [point.key, point.protocol, point.set, point.fused].join();
     return [...new Map(kept.map((point) => [same(point), point])).values()];
   };
 
+  /** Recipes as tested, the least error on top. */
   const rowsOf = (picked) => {
     const rows = new Map();
     for (const point of picked) {
       const name = [point.recipe, point.protocol, point.set, point.fused].join();
       rows.set(name, [...(rows.get(name) || []), point]);
     }
-    const order = ([p]) => [networks.indexOf(p.network), p.recipe, p.fused, p.protocol];
-    const compare = (a, b) => order(a).map((n, i) => n - order(b)[i]).find((n) => n) || 0;
-    return [...rows.values()].sort(compare).map((row) => {
+    const made = [...rows].map(([name, row]) => {
       const errors = row.map((point) => point.error);
-      const trusted = row.length > 1 && row.every((point) => point.outcome === "finished");
+      const trusted = row.length >= SEVERAL && row.every((point) => point.outcome === "finished");
       const [mean, low, high] = trusted ? explore.interval(errors) : [errors.reduce((a, b) => a + b) / errors.length];
       const sorted = row.sort((a, b) => a.error - b.error);
-      return { points: sorted, trusted, mean, low: Math.max(low, 0), high: Math.min(high, 100) };
-    });
+      return { name, points: sorted, trusted, mean, low: Math.max(low, 0), high: Math.min(high, 100) };
+    }).sort((a, b) => a.mean - b.mean);
+    const several = made.filter((row) => row.points.length > 1);
+    return seeds.lastChild.value === ALL || !several.length ? made : several;
   };
 
+  const words = { "held-out": "held-out", validation: "validation" };
   const wayOf = (point) =>
     evidence.protocols[point.protocol] + (point.fused ? `, fused with ${count(point.fused, "more net")}` : "");
 
   const describe = (point) => [
-    `${point.text}, seed ${point.seed}`,
+    `${point.network}, ${point.text}, seed ${point.seed}`,
     point.outcome === "diverged" ? "diverged: counted as guessing, 90\u00a0%"
-      : `${point.error.toFixed(1)}\u00a0% of ${point.photographs} photographs (${point.set}) wrong`,
+      : `wrong on ${point.error.toFixed(1)}\u00a0% of ${point.photographs} ${words[point.set] || point.set} photographs`,
     wayOf(point) + (point.seconds ? `; took ${point.seconds}\u00a0s` : ""),
-    `${point.epochs} epochs, peak rate ${point.rate}; study ${point.study}, run ${point.key}`,
   ];
+
+  /** What stays under the chart of the dot that was chosen: its record, and the page that tells of it. */
+  const tellOf = (point) => card.replaceChildren(
+    ...describe(point).map((line) => el("div", {}, line)),
+    el("div", {}, "Record ", el("code", {}, point.key), " of ", el("code", {}, `vgg_lib/records/${point.study}.jsonl`), "; ",
+      el("a", { href: new URL(`../../${evidence.pages[point.study]}`, explore.base) }, "the page about it")));
 
   const drawDot = (point, i, all, at) => {
     const apart = (i - (all.length - 1) / 2) * Math.min(5, 22 / all.length); // equal errors beside each other
     const { colour } = data.networks[point.network];
-    const place = `left: ${at(point.error)}%; top: calc(50% + ${apart}px); --colour: ${colour}`;
+    const place = `left: ${Math.min(100, at(point.error))}%; top: calc(50% + ${apart}px); --colour: ${colour}`;
     const dot = el("button", {
       type: "button", class: `dot ${point.outcome}`, tabindex: -1, style: place, "aria-label": describe(point).join(". "),
     });
@@ -91,11 +106,10 @@ explore.kinds.evidence = (figure, chosen) => {
 
   const drawRow = ({ points: [first, ...others], trusted, mean, low, high }, at, ticks, sets) => {
     const all = [first, ...others];
-    const [network, ...rest] = first.text.split(",");
-    const lost = others.length ? ", no interval: diverged" : "";
+    const lost = all.some((point) => point.outcome === "diverged") ? ", no interval: diverged" : "";
     const spread = trusted ? ` (${low.toFixed(1)} to ${high.toFixed(1)})` : lost;
     return el("li", {},
-      el("div", { class: "arm" }, el("b", {}, network), [""].concat(rest).join(","),
+      el("div", { class: "arm" }, el("b", {}, first.network), `, ${first.text}`,
         el("small", {}, wayOf(first) + (sets > 1 ? `, ${first.set}` : "")),
         el("small", {}, `${mean.toFixed(1)}\u00a0%, ${count(all.length, "seed")}${spread}`)),
       el("div", { class: "track" },
@@ -110,32 +124,76 @@ explore.kinds.evidence = (figure, chosen) => {
     const one = [...sizes].map(([set, n]) => `one photograph of the ${n} (${set}) is ${(100 / n).toFixed(1)} points`);
     const failed = runs.filter((run) => run.outcome === "failed" && inStudy(run)).length;
     const shown = count(unique(picked.map((point) => point.key)).length, "run");
+    const lost = picked.filter((point) => point.outcome === "diverged").length;
     return [`${shown}, ${count(rows.length, "row")}`, ...one].join("; ") + "."
-      + (hidden ? ` ${hidden} diverged, not shown.` : "") + (failed ? ` ${failed} failed and have no error.` : "");
+      + (hidden ? ` ${count(hidden, "result")} of single seeds not shown.` : "")
+      + (lost ? ` ${lost} diverged: at the right end, counted as 90\u00a0%.` : "")
+      + (failed ? ` ${failed} failed and have no error.` : "");
+  };
+
+  /** An axis that all of these numbers are on, and room at its ends. */
+  const axisFor = (numbers) => {
+    const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
+    const pad = Math.max(0.5, (most - least) / 20);
+    const low = least - pad, high = most + pad;
+    const at = (value) => Number(((100 * (value - low)) / (high - low)).toFixed(3));
+    return { at, ticks: explore.ticks(low, high).filter((tick) => tick >= low) };
+  };
+
+  const axisNodes = ({ at, ticks }, label) => el("div", { class: "axis", "aria-hidden": "true" },
+    el("div", { class: "track" }, ticks.map((tick) => el("span", { style: `left: ${at(tick)}%` }, String(tick)))),
+    el("small", {}, label));
+
+  const nameOf = ({ points: [first] }, all) =>
+    `${first.network}, ${first.text}` + (all ? `, ${wayOf(first)}` : "");
+
+  /** The errors of one row less those of another, seed by seed. */
+  const difference = (rows) => {
+    const choices = rows.map((row) => [row.name, nameOf(row, protocol.lastChild.value === ALL)]);
+    const [one, other] = [refill(minuend, [[ALL, "choose two rows"], ...choices], ALL), refill(subtrahend, choices)]
+      .map((name) => rows.find((row) => row.name === name));
+    subtrahend.hidden = !one;
+    if (!one || !other || one === other) return [];
+    const pairs = one.points.flatMap((point) =>
+      other.points.filter(({ seed }) => seed === point.seed).map((paired) => [point, point.error - paired.error]));
+    if (!pairs.length) return [el("p", {}, "These two have no seed in common.")];
+    const differences = pairs.map(([, n]) => n);
+    const trusted = pairs.length >= SEVERAL;
+    const [mean, low, high] = trusted ? explore.interval(differences)
+      : [differences.reduce((a, b) => a + b) / differences.length];
+    const axis = axisFor([0, ...differences, ...(trusted ? [low, high] : [])]);
+    const text = `${mean.toFixed(1)} points, ${count(pairs.length, "pair")}`
+      + (trusted ? ` (${low.toFixed(1)} to ${high.toFixed(1)})` : ": too few for an interval");
+    return [
+      el("ul", {}, el("li", {},
+        el("div", { class: "arm" }, el("b", {}, "Difference"), el("small", {}, text)),
+        el("div", { class: "track" },
+          axis.ticks.map((tick) => el("i", { style: `left: ${axis.at(tick)}%` })),
+          el("span", { class: "zero", style: `left: ${axis.at(0)}%` }),
+          trusted && el("span", { class: "interval", style: `left: ${axis.at(low)}%; right: ${100 - axis.at(high)}%` }),
+          el("span", { class: "mean", style: `left: ${axis.at(mean)}%` }),
+          pairs.map(([point, n], i) => Object.assign(drawDot({ ...point, error: n }, i, pairs, axis.at), { point }))))),
+      axisNodes(axis, "difference of top-1 errors, points, seed by seed"),
+    ];
   };
 
   const draw = () => {
-    const found = pick();
-    const all = diverged.querySelector("input").checked;
-    const picked = found.filter((point) => all || point.outcome !== "diverged");
+    const picked = pick();
     const rows = rowsOf(picked);
-    const ends = (row) => (row.trusted ? [row.low, row.high] : []);
-    const reach = rows.flatMap((row) => [...row.points.map((point) => point.error), ...ends(row)]);
-    const [least, most] = [Math.min(...reach), Math.max(...reach)];
-    const pad = Math.max(0.5, (most - least) / 20);
-    const low = Math.max(0, least - pad), high = Math.min(100, most + pad);
-    const at = (error) => Number(((100 * (error - low)) / (high - low)).toFixed(3));
-    const ticks = rows.length ? explore.ticks(low, high) : [];
-    const sets = unique(picked.map((point) => point.set)).length;
+    const finished = rows.flatMap((row) => row.points.filter((point) => point.outcome === "finished"));
+    const numbers = finished.map((point) => point.error)
+      .concat(rows.flatMap((row) => (row.trusted ? [row.low, row.high] : [])));
+    const axis = axisFor(numbers.length ? numbers : [80, 90]);
+    const shown = rows.flatMap((row) => row.points);
+    const sets = unique(shown.map((point) => point.set)).length;
     tip.hidden = true;
-    says.textContent = rows.length ? summary(picked, rows, found.length - picked.length)
-      : "No record fits: choose another study or preset, or more networks.";
+    card.replaceChildren();
+    says.textContent = rows.length ? summary(shown, rows, picked.length - shown.length)
+      : "No record fits: choose other records, or more networks.";
     chart.replaceChildren(
-      el("ul", {}, rows.map((row) => drawRow(row, at, ticks, sets))),
-      el("div", { class: "axis", "aria-hidden": "true" },
-        el("div", { class: "track" }, ticks.map((tick) => el("span", { style: `left: ${at(tick)}%` }, String(tick)))),
-        el("small", {}, "top-1 error, %: less is better")),
-      tip);
+      el("ul", {}, rows.map((row) => drawRow(row, axis.at, axis.ticks, sets))),
+      axisNodes(axis, "top-1 error, %: less is better"),
+      ...difference(rows), tip);
     if (rows.length) chart.querySelector(".dot").tabIndex = 0;
   };
 
@@ -158,6 +216,7 @@ explore.kinds.evidence = (figure, chosen) => {
   chart.addEventListener("focusout", () => (tip.hidden = true));
   chart.addEventListener("pointerover", ({ target }) => isDot(target) && show(target));
   chart.addEventListener("pointerleave", () => (tip.hidden = !isDot(document.activeElement)));
+  chart.addEventListener("click", ({ target }) => isDot(target) && tellOf(target.point));
   chart.addEventListener("keydown", (event) => {
     if (event.key === "Escape") tip.hidden = true;
     if (!isDot(event.target)) return;
@@ -175,8 +234,8 @@ explore.kinds.evidence = (figure, chosen) => {
   });
 
   const boxes = networks.map((name) => [name, name, true, data.networks[name].colour]);
-  const form = explore.form(() => draw(), study, preset, protocol,
-    explore.choices("checkbox", "Networks", "network", boxes), diverged);
+  const form = explore.form(() => draw(), study, preset, protocol, seeds,
+    explore.choices("checkbox", "Networks", "network", boxes), minuend, subtrahend);
   draw();
-  return el("div", { class: "explorer-body" }, form, says, chart);
+  return el("div", { class: "explorer-body" }, form, says, chart, card);
 };

@@ -19,15 +19,7 @@ from vgg_lib.book.figures.networks import (
 )
 from vgg_lib.book.figures.scaling import data_parallel, durations, speed_ups, throughput
 from vgg_lib.book.figures.style import COLOURS, use_style
-from vgg_lib.book.figures.testing import (
-    cell_answers,
-    error_against_cost,
-    errors_over_scales,
-    protocol_errors,
-    protocol_views,
-    score_maps,
-    window_contexts,
-)
+from vgg_lib.book.figures.testing import error_against_cost, errors_over_scales, protocol_errors
 from vgg_lib.book.figures.training import (
     confusion,
     epoch_losses,
@@ -36,6 +28,7 @@ from vgg_lib.book.figures.training import (
     photo_page,
     picture_row,
 )
+from vgg_lib.book.figures.views import cell_answers, protocol_views, score_maps, window_contexts
 
 __all__ = [
     "COLOURS",

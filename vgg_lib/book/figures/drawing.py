@@ -29,7 +29,7 @@ WIDE, NARROW = 8.0, 4.2
 _INK, _PAPER = "#000000", "#ffffff"
 
 #: Pictures up to this side are read pixel by pixel; larger ones are photographs, which may lose what no eye sees.
-_PIXELS = 64
+_PIXELS = 40
 
 
 P = ParamSpec("P")

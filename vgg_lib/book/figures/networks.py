@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Polygon, Rectangle
 
-from vgg_lib.book.figures.style import BLACK, BLUE, COLOURS, GREEN, GREY, KINDS, VERMILION
+from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
+from vgg_lib.book.figures.style import BLACK, BLUE, COLOURS, DARK, GREEN, GREY, KINDS, VERMILION
 from vgg_lib.networks import geometry
 from vgg_lib.networks.specification import Spec, specify
 from vgg_lib.networks.table import Network, resolve
@@ -108,29 +109,38 @@ def _head(axes: Axes, places: Sequence[int], top: float) -> None:
     }
     for i, (title, values) in enumerate(rows.items()):
         y = top + 66 * i
-        axes.text(-170, y, title, ha="right", va="center", fontsize=8.5, color=GREY)
+        axes.text(-170, y, title, ha="right", va="center", fontsize=9, color=GREY)
         for x, value in zip(middles, values, strict=True):
-            axes.text(x, y, str(value), ha="center", va="center", fontsize=8.5)
+            axes.text(x, y, str(value), ha="center", va="center", fontsize=9)
 
 
-def table_one(names: Sequence[str] = SIX) -> Figure:
+@drawn
+def table_one(names: Sequence[str] = SIX, *, narrow: bool = False) -> Figure:
     """Draw networks of five stages to scale, one row each, with their depth and number of parameters.
 
     A layer's box is as high as its map in pixels and as wide as its channels; a fully connected layer is a
     line, 4096 channels on a map of one pixel. Raises :class:`~vgg_lib.basics.errors.InputError` for an unknown name.
     """
     places = _stage_places(names)
-    figure, axes = plt.subplots(figsize=(8, 0.72 * len(names) + 1.15))
+    pitch = _PITCH + 110 * narrow  # above each row there is room for its words
+    across, down = (NARROW, 0.8 * len(names) + 0.9) if narrow else (WIDE, 0.72 * len(names) + 1.15)
+    figure, axes = plt.subplots(figsize=(across, down))
     for row, name in enumerate(names):
-        centre = -row * _PITCH
+        centre = -row * pitch
         _draw_maps(axes, name, centre, places)
-        depth, count = resolve(name).weight_layers, geometry.parameters(name) / 1e6
-        axes.text(-90, centre + 22, name, ha="right", color=COLOURS[name], weight="bold", fontsize=12)
-        axes.text(-90, centre - 50, f"{depth} weight layers", ha="right", color=GREY, fontsize=8.5)
-        axes.text(places[-1] + 4096, centre - 86, f"{count:.1f} M parameters", ha="right", fontsize=9)
-    _head(axes, places, 175)
-    axes.set_xlim(-2150, places[-1] + 4196)
-    axes.set_ylim(-(len(names) - 1) * _PITCH - 130, 285)
+        words = {"name": name, "depth": f"{resolve(name).weight_layers} weight layers"}
+        count = f"{geometry.parameters(name) / 1e6:.1f} M parameters"
+        if narrow:
+            axes.text(0, centre + 130, words["name"], color=COLOURS[name], weight="bold", fontsize=11)
+            axes.text(places[-1] + 4096, centre + 130, f"{words['depth']}, {count}", ha="right", fontsize=9)
+        else:
+            axes.text(-90, centre + 22, words["name"], ha="right", color=COLOURS[name], weight="bold", fontsize=12)
+            axes.text(-90, centre - 50, words["depth"], ha="right", color=GREY, fontsize=9)
+            axes.text(places[-1] + 4096, centre - 86, count, ha="right", fontsize=9)
+    if not narrow:
+        _head(axes, places, 175)
+    axes.set_xlim(-50 if narrow else -2150, places[-1] + 4196)
+    axes.set_ylim(-(len(names) - 1) * pitch - 130, 200 if narrow else 285)
     axes.axis("off")
     keys = [
         Patch(facecolor=KINDS["conv"], label="3×3 convolution"),
@@ -139,7 +149,10 @@ def table_one(names: Sequence[str] = SIX) -> Figure:
         Patch(facecolor=KINDS["pool"], alpha=0.45, label="2×2 max-pool"),
         Line2D([], [], color=KINDS["fc"], linewidth=1.6, label="fully connected"),
     ]
-    figure.legend(handles=keys, loc="outside lower center", ncols=5, fontsize=9, handlelength=1.4, columnspacing=1.6)
+    columns = 2 if narrow else 5
+    figure.legend(
+        handles=keys, loc="outside lower center", ncols=columns, fontsize=9, handlelength=1.4, columnspacing=1.6
+    )
     return figure
 
 
@@ -154,14 +167,15 @@ def _bands(axes: Axes, stages: Sequence[str], shares: pd.Series[float]) -> None:
         label = f"{shares[part]:.0f} %" if shares[part] >= 0.5 else "< 0.5 %"
         axes.text(
             *place, label, transform=axes.get_xaxis_transform(), ha="center", va="top",
-            fontsize=10 if best else 8.5, weight="bold" if best else "normal", color=BLACK if best else GREY,
+            fontsize=10 if best else 9, weight="bold" if best else "normal", color=BLACK if best else GREY,
         )  # fmt: skip
 
 
-def costs_by_layer(network: str = "D") -> Figure:
+@drawn
+def costs_by_layer(network: str = "D", *, narrow: bool = False) -> Figure:
     """Draw parameters, multiply-adds and memory of each layer of a network, in three panels.
 
-    Colours are the kinds of layer; the figures above the bars are each stage's share of the whole. Sizes are
+    Colours are the kinds of layer; the numbers above the bars are each stage's share of the whole. Sizes are
     the paper's: one image of 224×224, full width, float32. Raises :class:`~vgg_lib.basics.errors.InputError` for an
     unknown name.
     """
@@ -169,33 +183,36 @@ def costs_by_layer(network: str = "D") -> Figure:
     table["memory"] = 4 * table["activations"]
     stages = _parts(table)
     parts = by_stage(network)
-    figure, panels = plt.subplots(3, 1, figsize=(8, 5.6), sharex=True)
+    figure, panels = plt.subplots(3, 1, figsize=(NARROW if narrow else WIDE, 5.6), sharex=True)
     for axes, (cost, (title, unit)) in zip(panels, COSTS.items(), strict=True):
         heights = table[cost] / unit
         axes.bar(range(len(table)), heights, color=[KINDS[kind] for kind in table["kind"]], width=0.8)
         axes.set_title(title)
         axes.set_ylim(0, 1.3 * heights.max())
         _bands(axes, stages, 100 * parts[cost] / parts[cost].sum())
-    panels[-1].set_xticks(range(len(table)), list(table.index), rotation=60, ha="right", rotation_mode="anchor")
+    turned = {"rotation": 90} if narrow else {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
+    panels[-1].set_xticks(range(len(table)), list(table.index), **turned)
     panels[-1].set_xlim(-0.5, len(table) - 0.5)
     return figure
 
 
-def cost_shares(names: Sequence[str] = SIX) -> Figure:
+@drawn
+def cost_shares(names: Sequence[str] = SIX, *, narrow: bool = False) -> Figure:
     """Draw which share of parameters, multiply-adds and memory each stage has, one bar a network.
 
     Shares are in percent of the network's own total, for one image of 224×224. Raises
     :class:`~vgg_lib.basics.errors.InputError` for an unknown name.
     """
-    figure, panels = plt.subplots(1, 3, figsize=(8, 0.34 * len(names) + 1.15), sharey=True)
+    size = (NARROW, 3 * (0.3 * len(names) + 0.5)) if narrow else (WIDE, 0.34 * len(names) + 1.15)
+    figure, panels = plt.subplots(*((3, 1) if narrow else (1, 3)), figsize=size, sharey=True)
     for axes, (cost, (title, _)) in zip(panels, COSTS.items(), strict=True):
         for row, name in enumerate(names):
             left = 0.0
             for part, share in (100 * by_stage(name)[cost] / by_stage(name)[cost].sum()).items():
                 axes.barh(row, share, left=left, color=PARTS[str(part)], height=0.82, edgecolor="white", linewidth=0.5)
                 if share >= 12:
-                    ink = "white" if part in ("4", "5") else BLACK
-                    axes.text(left + share / 2, row, f"{share:.0f}", ha="center", va="center", color=ink, fontsize=8)
+                    ink = "white" if part in ("4", "5") else DARK
+                    axes.text(left + share / 2, row, f"{share:.0f}", ha="center", va="center", color=ink, fontsize=9)
                 left += share
         axes.set_title(title.split(",")[0])
         axes.set_xlim(0, 100)
@@ -204,16 +221,26 @@ def cost_shares(names: Sequence[str] = SIX) -> Figure:
     panels[0].set_yticks(range(len(names)), list(names))
     panels[0].invert_yaxis()
     keys = [Patch(facecolor=colour, label=part if part == "FC" else f"stage {part}") for part, colour in PARTS.items()]
-    figure.legend(handles=keys, loc="outside lower center", ncols=6, fontsize=9, handlelength=1.2, columnspacing=1.5)
+    figure.legend(
+        handles=keys,
+        loc="outside lower center",
+        ncols=3 if narrow else 6,
+        fontsize=9,
+        handlelength=1.2,
+        columnspacing=1.5,
+    )
     return figure
 
 
-def soft_max_trap(losses: Mapping[str, Sequence[float]], levels: Mapping[str, float]) -> Figure:
+@drawn
+def soft_max_trap(
+    losses: Mapping[str, Sequence[float]], levels: Mapping[str, float], *, narrow: bool = False
+) -> Figure:
     """Draw up to four loss curves over steps of training, and named levels as dashed lines across.
 
     ``losses`` maps a curve's name to its loss, in nats, at each step; ``levels`` a level's name to its height.
     """
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=(NARROW if narrow else WIDE, 3.6))
     for (name, values), colour in zip(losses.items(), (BLUE, VERMILION, GREEN, GREY), strict=False):
         axes.plot(values, color=colour, linewidth=2)
         axes.annotate(
