@@ -1,6 +1,7 @@
 """The book's drawing language: one look, and one colour for each network, in every chapter."""
 
 from vgg_lib.book.figures.effects import beside, seeds
+from vgg_lib.book.figures.evidence import evidence, evidence_table, so_far
 from vgg_lib.book.figures.fields import (
     Field,
     field_growth,
@@ -52,6 +53,8 @@ __all__ = [
     "epoch_losses",
     "error_against_cost",
     "errors_over_scales",
+    "evidence",
+    "evidence_table",
     "field_growth",
     "fields_on_photo",
     "loss_curve",
@@ -63,6 +66,7 @@ __all__ = [
     "pyramids",
     "score_maps",
     "seeds",
+    "so_far",
     "soft_max_trap",
     "speed_ups",
     "stage_costs",
