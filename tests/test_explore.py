@@ -103,11 +103,11 @@ def test_every_study_leads_to_a_page_that_exists():
 
 
 def test_seeds_are_drawn_with_their_mean_and_its_interval():
-    figure = seed_errors({"A": [20.0, 21.0], "of A's weights": [19.0]}, {"of A's weights": "A"})
+    figure = seed_errors({"A": [20.0, 21.0, 22.0], "of A's weights": [19.0]}, {"of A's weights": "A"})
     [axes] = figure.axes
-    assert [list(dots.get_offsets()[:, 0]) for dots in axes.collections] == [[20.0, 21.0], [19.0]]
+    assert [list(dots.get_offsets()[:, 0]) for dots in axes.collections] == [[20.0, 21.0, 22.0], [19.0]]
     assert {to_hex(dots.get_facecolor()[0]) for dots in axes.collections} == {COLOURS["A"].lower()}
     [mean], [band] = axes.lines, axes.patches
-    assert list(mean.get_xdata()) == [20.5, 20.5]
-    assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx(paired_difference([20.0, 21.0])[1:])
+    assert list(mean.get_xdata()) == [21.0, 21.0]
+    assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx(paired_difference([20.0, 21.0, 22.0])[1:])
     plt.close(figure)

@@ -78,8 +78,8 @@ def status(*_: object) -> str:
     rules = sum(claim is not None for claim in claims)
     runs = len({key for name in studies_with_records() for key in recorded(name).latest()})
     return (
-        f"**Where it stands:** {judged} of {len(claims)} claims judged, {rules} have a committed rule, {runs} trainings "
-        "recorded."
+        f"**Where it stands:** {judged} of {len(claims)} claims judged, {rules} have a committed rule, "
+        f"{runs} trainings recorded."
     )
 
 

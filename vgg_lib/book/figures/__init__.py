@@ -1,6 +1,7 @@
 """The book's drawing language: one look, and one colour for each network, in every chapter."""
 
 from vgg_lib.book.figures.effects import beside, seed_errors
+from vgg_lib.book.figures.evidence import evidence, evidence_table, so_far
 from vgg_lib.book.figures.fields import (
     Field,
     field_growth,
@@ -45,6 +46,8 @@ __all__ = [
     "epoch_losses",
     "error_against_cost",
     "errors_over_scales",
+    "evidence",
+    "evidence_table",
     "field_growth",
     "fields_on_photo",
     "loss_curve",
@@ -56,6 +59,7 @@ __all__ = [
     "pyramids",
     "score_maps",
     "seed_errors",
+    "so_far",
     "soft_max_trap",
     "speed_ups",
     "stage_costs",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
 from vgg_lib.book.figures.style import BLACK, BLUE, COLOURS, GREY, MINE
@@ -16,41 +17,58 @@ from vgg_lib.evidence.statistics import paired_difference
 from vgg_lib.evidence.store import recorded, studies_with_records
 from vgg_lib.training.runs import Run
 
+#: Seeds from which on an interval is drawn: that of two reaches nine standard deviations to either side.
+ENOUGH = 3
+
 
 @drawn
 def seed_errors(
     arms: Mapping[str, Sequence[float]],
     networks: Mapping[str, str] | None = None,
     mine: Mapping[str, float] | None = None,
+    aside: Collection[str] = (),
     *,
     narrow: bool = False,
 ) -> Figure:
     """Draw the errors, in percent, of each arm's seeds as dots, one row an arm in the order given.
 
-    With two seeds or more a line stands at their mean and a band covers its 95 % interval (Student). ``networks``
-    names the network of an arm, whose colour the dots have. ``mine`` are the reader's own, by arm, as stars.
+    With two seeds or more a line stands at their mean; from :data:`ENOUGH` on a band covers its 95 % interval
+    (Student). An arm without any says so. ``networks`` names the network of an arm, whose colour the dots have.
+    ``mine`` are the reader's own, by arm, as stars. Arms ``aside`` stand below a line, behind the others.
     """
-    rows = list(dict.fromkeys([*arms, *(mine or {})]))
+    rows = sorted(dict.fromkeys([*arms, *(mine or {})]), key=lambda arm: arm in aside)
     figure, axes = plt.subplots(figsize=(NARROW if narrow else WIDE, 0.34 * len(rows) + 0.7))
+    axes.use_sticky_edges = False  # a band has a margin too
     for row, arm in enumerate(rows):
-        errors = arms.get(arm, ())
         colour = COLOURS.get((networks or {}).get(arm, arm), BLUE)
-        if len(errors) > 1:
-            mean, low, high = paired_difference(errors)
-            axes.barh(row, high - low, left=low, height=0.5, color=GREY, alpha=0.25)
-            axes.plot((mean, mean), (row - 0.32, row + 0.32), color=BLACK, linewidth=1.6)
-        axes.scatter(errors, [row] * len(errors), s=52, color=colour, edgecolor=BLACK, linewidth=0.8, zorder=3)
+        _draw_row(axes, row, arms.get(arm, ()), colour)
         if mine and arm in mine:
             axes.scatter(mine[arm], row, color=colour, **MINE)
             axes.annotate("yours", (mine[arm], row), (9, 0), textcoords="offset points", va="center", fontsize=9)
+    if 0 < len(aside) < len(rows):
+        axes.axhline(len(rows) - len(aside) - 0.5, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)))
     axes.set_yticks(range(len(rows)), rows)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(left=False)
     axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True) if any(arms.values()) or mine else NullLocator())
     axes.set_xlabel("top-1 error, %")
     axes.grid(axis="x")
     return figure
+
+
+def _draw_row(axes: Axes, row: int, errors: Sequence[float], colour: str) -> None:
+    """An arm's seeds as dots, with their mean and its interval where there are enough."""
+    if not errors:
+        axes.text(
+            0.01, row, "no run recorded yet", transform=axes.get_yaxis_transform(), va="center", fontsize=9, color=GREY
+        )
+    if len(errors) > 1:
+        mean, low, high = paired_difference(errors)
+        if len(errors) >= ENOUGH:
+            axes.barh(row, high - low, left=low, height=0.5, color=GREY, alpha=0.25)
+        axes.plot((mean, mean), (row - 0.32, row + 0.32), color=BLACK, linewidth=1.6)
+    axes.scatter(errors, [row] * len(errors), s=52, color=colour, edgecolor=BLACK, linewidth=0.8, zorder=3)
 
 
 def beside(run: Run, mine: Record | None = None) -> Figure:

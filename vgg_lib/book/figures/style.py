@@ -23,6 +23,7 @@ COLOURS: dict[str, str] = {
     "D": VERMILION,
     "E": PURPLE,
     "B-5x5": "#7FC8AE",
+    "B-5x5-narrow": "#B9DDCF",
     "D-7x7": "#F0A978",
 }
 

@@ -1,0 +1,117 @@
+"""The figure, the table and the sentence of a claim's recorded errors: one set of numbers, with records or without."""
+
+import math
+
+import pytest
+from helpers.records import a_record
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
+
+from vgg_lib.basics.errors import InputError
+from vgg_lib.book.figures import COLOURS, evidence, evidence_table, so_far
+from vgg_lib.book.figures.evidence import rows
+from vgg_lib.evidence.claims import CLAIMS
+from vgg_lib.evidence.evidence import arms_beside, arms_of
+from vgg_lib.evidence.records import Evaluation
+from vgg_lib.evidence.rules import Exact
+
+JUDGED_BY_RUNS = [name for name, one in CLAIMS.items() if one.rule and not isinstance(one.rule, Exact)]
+
+
+@pytest.fixture(autouse=True)
+def no_figure_is_left_open():
+    yield
+    plt.close("all")
+
+
+def known(name, **errors):
+    """Records of a claim's arms with one recipe, by network: the errors of seeds 0, 1, …"""
+    arms = [arm for arm, _ in [*arms_of(name), *arms_beside(name)]]
+    found = {}
+    for arm in arms:
+        for seed, error in enumerate(errors.get(arm.recipes[0].any_seed.network.replace("-", "_"), ())):
+            run = arm.recipes[0].run(seed)
+            test = Evaluation(arm.protocol, "validation", {"top1": error})
+            found[run.key] = a_record(run, evaluations=(test,))
+    return found
+
+
+SOME = known("depth", A=(14.0, 15.0, 14.5), D=(12.0, 13.0), E=(12.5,))
+
+
+def bands(axes):
+    return [(band.get_x(), band.get_x() + band.get_width()) for band in axes.patches]
+
+
+def dots(axes):
+    return [sorted(dots.get_offsets()[:, 0].tolist()) for dots in axes.collections]
+
+
+@pytest.mark.parametrize("name", JUDGED_BY_RUNS)
+def test_every_claim_has_its_figure_without_any_record(name):
+    found = rows(name, {})
+    assert len({row.name for row in found}) == len(found) == len({arm for arm, _ in arms_of(name) + arms_beside(name)})
+    [axes] = evidence(name, {}).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == [row.name for row in found]
+    assert [text.get_text() for text in axes.texts] == ["no run recorded yet"] * len(found)
+    assert not len(axes.get_xticks())
+    assert evidence_table(name, {})["mean (%)"].isna().all()
+    assert so_far(name, {}).startswith("No run of this figure is recorded yet.")
+
+
+def test_a_figure_and_its_table_have_the_same_numbers():
+    table = evidence_table("depth", SOME)
+    [axes] = evidence("depth", SOME).axes
+    assert dots(axes) == [[14.0, 14.5, 15.0], [12.0, 13.0], [12.5]]
+    assert table["mean (%)"].tolist() == [14.5, 12.5, 12.5]
+    assert table["seeds"].tolist() == ["3 of 5", "2 of 5", "1 of 3"]
+    assert table.loc["D", ["seed 0", "seed 1"]].tolist() == [12.0, 13.0] and math.isnan(table.loc["D", "seed 2"])
+    [band] = bands(axes)
+    assert [round(end, 2) for end in band] == table.loc["A", ["95 % from", "to"]].tolist() == [13.26, 15.74]
+    assert so_far("depth", SOME) == "So far the figure has 6 of its 13 dots. It fills as runs are recorded."
+
+
+def test_two_seeds_have_a_mean_and_no_interval():
+    assert evidence_table("depth", SOME).loc[["D", "E"], ["95 % from", "to"]].isna().all(axis=None)
+    [axes] = evidence("depth", SOME).axes
+    assert [line.get_xdata()[0] for line in axes.lines[:2]] == [14.5, 12.5]
+
+
+def test_dots_have_the_colour_of_their_network():
+    [axes] = evidence("depth", SOME).axes
+    assert [to_hex(arm.get_facecolor()[0]) for arm in axes.collections] == [COLOURS[n].lower() for n in "ADE"]
+
+
+def test_what_stands_beside_a_verdict_is_below_a_line_or_left_out():
+    assert [(row.name, row.judges) for row in rows("depth", {})] == [("A", True), ("D", True), ("E", False)]
+    [with_line], [without] = evidence("depth", {}).axes, evidence("depth", {}, beside=False).axes
+    assert [line.get_ydata()[0] for line in with_line.lines] == [1.5] and not without.lines
+    assert list(evidence_table("depth", {}, beside=False).index) == ["A", "D"]
+
+
+def test_all_dots_are_there_at_the_end():
+    whole = known("context", C=range(5), D=range(5))
+    assert so_far("context", whole) == "All 10 dots of this figure are there."
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("small-filters", ["B-5x5", "B", "D-7x7", "B-5x5-narrow"]),
+        ("warm-start", ["D", "D, from A", "D, 80 epochs"]),
+        ("jitter", ["D, S = 73, Q = 73", "D, S = 110, Q = 110", "D, S = [73;146], Q = 110"]),
+        ("complementary", ["D, dense", "D, 5×5 crops", "D, dense and 5×5 crops"]),
+        ("fusion", ["D", "E", "D and E"]),
+        ("transfer", ["D, S = 73, untrained", "D, S = 73, transfer"]),
+    ],
+)
+def test_an_arm_is_named_by_what_tells_it_from_the_others(name, names):
+    assert [row.name for row in rows(name, {})][: len(names)] == names
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("stacking", "no run judges claim 'stacking'"), ("magic", "unknown claim 'magic'")]
+)
+def test_there_is_no_figure_where_no_run_judges(name, says):
+    with pytest.raises(InputError, match=says):
+        evidence(name)

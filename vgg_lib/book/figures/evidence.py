@@ -1,0 +1,122 @@
+"""The recorded errors of a claim's arms: the figure, the table and the sentence that chapters show before a verdict."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from vgg_lib.basics.errors import InputError
+from vgg_lib.book.figures.effects import ENOUGH, seed_errors
+from vgg_lib.evidence.claims import claim
+from vgg_lib.evidence.evidence import arms_beside, arms_of
+from vgg_lib.evidence.rules import Arm
+from vgg_lib.evidence.statistics import paired_difference
+from vgg_lib.evidence.store import Known
+from vgg_lib.evidence.verdicts import evidence as recorded_evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An arm of a claim: its errors in percent by seed, nan for one that is not recorded yet.
+
+    ``name`` tells it from the claim's other arms and says no more. Not ``judges`` what stands beside the verdict.
+    """
+
+    name: str
+    network: str
+    errors: tuple[float, ...]
+    judges: bool
+
+    @property
+    def recorded(self) -> list[float]:
+        """The errors that there are."""
+        return [error for error in self.errors if not math.isnan(error)]
+
+
+def rows(name: str, known: Known | None = None, *, beside: bool = True) -> list[Row]:
+    """The arms of a claim's rule, then those ``beside`` its verdict, with what is recorded of them.
+
+    Without ``known``, of the records that come with the library. Raises :class:`InputError` for an unknown claim, and
+    for one that no run judges.
+    """
+    claim(name)
+    known = recorded_evidence() if known is None else known
+    judging = arms_of(name)
+    if not judging:
+        raise InputError(f"no run judges claim {name!r}, so there is nothing to draw: show its verdict alone")
+    wanted = dict(arms_beside(name) if beside else []) | dict(judging)
+    arms = list(dict.fromkeys([*dict(judging), *wanted]))
+    return [
+        Row(
+            told,
+            arm.recipes[0].any_seed.network,
+            tuple(arm.error(known, seed) for seed in range(wanted[arm])),
+            arm in dict(judging),
+        )
+        for told, arm in zip(_names(arms), arms, strict=True)
+    ]
+
+
+def evidence(name: str, known: Known | None = None, *, beside: bool = True) -> Figure:
+    """Draw all seeds of a claim's arms, each with its mean and interval; arms beside the verdict below a line.
+
+    Parameters and errors are those of :func:`rows`.
+    """
+    found = rows(name, known, beside=beside)
+    return seed_errors(
+        {row.name: row.recorded for row in found},
+        {row.name: row.network for row in found},
+        aside=[row.name for row in found if not row.judges],
+    )
+
+
+def evidence_table(name: str, known: Known | None = None, *, beside: bool = True) -> pd.DataFrame:
+    """What :func:`evidence` draws: an arm a row, mean, its 95 % interval (Student), each seed's error, in percent."""
+    table = {}
+    for row in rows(name, known, beside=beside):
+        there = row.recorded
+        low, high = paired_difference(there)[1:] if len(there) >= ENOUGH else (math.nan, math.nan)
+        table[row.name] = {
+            "mean (%)": sum(there) / len(there) if there else math.nan,
+            "95 % from": low,
+            "to": high,
+            "seeds": f"{len(there)} of {len(row.errors)}",
+            **{f"seed {seed}": error for seed, error in enumerate(row.errors)},
+        }
+    return pd.DataFrame.from_dict(table, orient="index").rename_axis("arm").round(2)
+
+
+def so_far(name: str, known: Known | None = None, *, beside: bool = True) -> str:
+    """How much of what :func:`evidence` draws is recorded, as a sentence."""
+    found = rows(name, known, beside=beside)
+    wanted, there = (sum(map(len, (getattr(row, of) for row in found))) for of in ("errors", "recorded"))
+    if there == wanted:
+        return f"All {wanted} dots of this figure are there."
+    none = (
+        "No run of this figure is recorded yet" if not there else f"So far the figure has {there} of its {wanted} dots"
+    )
+    return f"{none}. It fills as runs are recorded."
+
+
+def _names(arms: list[Arm]) -> list[str]:
+    """For each arm its networks, and what not all the others share with it."""
+    told = [_pieces(arm) for arm in arms]
+    shared = set.intersection(*map(set, told)) if len(told) > 1 else set()
+    return [", ".join([network, *(piece for piece in more if piece not in shared)]) for network, *more in told]
+
+
+def _pieces(arm: Arm) -> list[str]:
+    """All that an arm is: networks, way of training, S, the rest of its recipe, how its nets are tested."""
+    first = arm.recipes[0]
+    scale = first.any_seed.scale
+    tested = str(arm.protocol).removesuffix(", mirrored too").split(" at ")
+    return [
+        " and ".join(recipe.any_seed.network for recipe in arm.recipes),
+        first.way,
+        f"S = {scale}" if isinstance(scale, int) else f"S = [{scale[0]};{scale[1]}]",
+        *(piece for piece in str(first).split(", ")[1:] if not piece.startswith("S = ")),
+        *([arm.measured.split(".")[0]] if arm.measured else tested),
+    ]
