@@ -72,7 +72,7 @@ def arms(study: Study, known: Known) -> str:
     """
     by_recipe: dict[Run, list[Run]] = {}
     for run in study.runs(known):
-        by_recipe.setdefault(dataclasses.replace(run, seed=0), []).append(run)
+        by_recipe.setdefault(_recipe(run), []).append(run)
     lines = [
         "| net | error (%) | spread | last loss | rate | epochs | seeds | minutes |",
         "| --- " * 8 + "|",
@@ -92,6 +92,11 @@ def arms(study: Study, known: Known) -> str:
     if processors:
         lines.append(f"Processors of those that are done: {', '.join(processors)}.")
     return "\n".join(lines) + "\n"
+
+
+def _recipe(run: Run) -> Run:
+    """The same for all seeds: a run of seed 0, which starts from some net A where the run does."""
+    return dataclasses.replace(run, seed=0, warm_start=run.warm_start and "0" * 16)
 
 
 def edges(study: Study, known: Known) -> str:
@@ -156,7 +161,7 @@ def _outcome(found: Sequence[Record]) -> list[str]:
     if not found:
         return ["–"] * 4
     errors = [record.error for record in found]
-    losses = [record.losses[-1] for record in found if record.outcome == "finished"]
+    losses = [record.losses[-1] for record in found if record.outcome == "finished" and record.losses]
     return [
         f"{fmean(errors):.1f}" + " (diverged)" * any(record.outcome == "diverged" for record in found),
         f"{max(errors) - min(errors):.1f}" if len(found) > 1 else "–",

@@ -43,9 +43,9 @@ class Arm:
         return f"{' and '.join(map(str, self.recipes))}, {self.measured or self.protocol}"
 
     def records(self, known: Known, seed: int) -> list[Record]:
-        """The records of that seed, without those that failed."""
+        """The records of that seed; not those that failed, nor tests of weights whose training is not recorded."""
         found = [known.get(recipe.run(seed).key) for recipe in self.recipes]
-        return [record for record in found if record is not None and record.outcome != "failed"]
+        return [r for r in found if r is not None and r.outcome != "failed" and not r.of_tests_alone]
 
     def error(self, known: Known, seed: int) -> float:
         """The error in percent, chance for a run that diverged; nan while it is not known."""
