@@ -8,7 +8,9 @@ import re
 from html import escape
 
 from docutils import nodes
-from myst_nb.core.render import NbElementRenderer
+from myst_nb.core.render import MimeData, NbElementRenderer
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
 KEY = "drawing"
 
@@ -18,7 +20,7 @@ def inline(svg: str, variant: str, alt: str) -> str:
     return svg.replace("<svg ", f'<svg class="{variant}" role="img" aria-label="{escape(alt)}" ', 1)
 
 
-def render(self, data):
+def render(self: NbElementRenderer, data: MimeData) -> list[nodes.Element]:
     """As MyST-NB does it, but for figures that come as SVG."""
     variants = data.output_metadata.get(KEY)
     if not variants:
@@ -31,7 +33,7 @@ def render(self, data):
 as_before, NbElementRenderer.render_image = NbElementRenderer.render_image, render
 
 
-def number(app, env):
+def number(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Count the figures of each page from one, with the chapter's number before it."""
     for page, kinds in env.toc_fignumbers.items():
         chapter = re.search(r"/ch(\d+)_", page)
@@ -40,7 +42,7 @@ def number(app, env):
     return []
 
 
-def setup(app):
+def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx calls this."""
     app.connect("env-get-updated", number, priority=900)  # after Sphinx has counted through the whole book
     return {"parallel_read_safe": True, "parallel_write_safe": True}
