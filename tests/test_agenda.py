@@ -7,6 +7,7 @@ from helpers.records import a_record
 from helpers.tiny import DIVERGING, LONG, tiny
 
 from vgg_lib.evidence.agenda import Status, cost
+from vgg_lib.evidence.hardware import steps
 from vgg_lib.evidence.testing import failed
 from vgg_lib.training.checkpoints import save_state
 from vgg_lib.training.runs import make_run
@@ -75,7 +76,7 @@ def test_hours_left_do_not_count_pauses_where_the_processors_time_is_known(agend
 def test_hours_left_do_not_count_what_a_checkpoint_has_behind_it(agenda_of, store, workshop):
     stopped = tiny(epochs=4)
     store.add(a_record(RUN, seconds=3600.0))
-    save_state(workshop.checkpoint(stopped), {"epoch": 3})
+    save_state(workshop.checkpoint(stopped), {"trained": {"steps": [2.3] * (steps(stopped) * 3 // 4)}})
     assert agenda_of(RUN, stopped).status(workers=1).hours_left == pytest.approx(1)
     workshop.checkpoint(stopped).write_bytes(b"damaged")
     assert agenda_of(RUN, stopped).status(workers=1).hours_left == pytest.approx(4)

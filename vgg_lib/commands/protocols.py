@@ -20,7 +20,7 @@ def protocols(
 ) -> None:
     """Test weights in every way that the paper compares, and record it."""
     nets, runs = [load_net(path)[0] for path in weights], [run_of(path) for path in weights]
-    made = record_protocols(nets, runs, root=data)
-    Store(store).add(made)
-    for e in made.evaluations:
+    record = record_protocols(nets, runs, root=data)
+    Store(store).add(record)
+    for e in record.evaluations:
         print(f"{e.errors['top1']:5.1f} %  {e.seconds:7.1f} s  {e.protocol}{' (fused)' if e.fused else ''}")

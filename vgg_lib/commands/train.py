@@ -50,15 +50,15 @@ def train(
             workshop().assist(run, root=data)
             return
         print(f"{run}  (run {run.key})")
-        made = workshop().do(run, records, attended=True, weights=path, root=data)
+        result = workshop().do(run, records, attended=True, weights=path, root=data)
     except KeyboardInterrupt:
         print("\nstopped: the same command goes on after the last epoch that was finished", file=sys.stderr)
         raise typer.Exit(130) from None
     print(f"record   {records.path}")
-    if made.outcome == "diverged":
-        print(f"diverged: {made.reason}. A smaller learning rate or another initialisation may train.")
+    if result.outcome == "diverged":
+        print(f"diverged: {result.reason}. A smaller learning rate or another initialisation may train.")
         raise typer.Exit(3)
-    print(f"top-1 error {made.error:.1f} % on the {run.test_set} images, after {made.seconds:.0f} s of training")
+    print(f"top-1 error {result.error:.1f} % on the {run.test_set} images, after {result.seconds:.0f} s of training")
     print(f"weights  {path}")
 
 

@@ -11,6 +11,7 @@ from typing import TypedDict, Unpack
 from filelock import FileLock, Timeout
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.evidence.hardware import steps
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.store import Store
 from vgg_lib.evidence.testing import Wanted, failed, record
@@ -89,12 +90,12 @@ class Workshop:
             return True
 
     def share_done(self, run: Run) -> float:
-        """The share of its epochs that a training has behind it, by its checkpoint; 0 where there is none."""
+        """The share of its steps that a training has behind it, by its checkpoint; 0 where there is none."""
         try:
             state = load_state(self.checkpoint(run))
         except InputError:
             return 0.0
-        return state["epoch"] / run.preset.epochs if state else 0.0
+        return len(state["trained"]["steps"]) / steps(run) if state else 0.0
 
     def do(
         self,
@@ -117,9 +118,9 @@ class Workshop:
         with self.lock(run):
             if enough and (found := store.find(run)) and enough(found):
                 return found
-            made = (self._train_and_test if attended else self.attempt)(run, **more)
-            self.finish(made, store, anew=enough is None)
-        return made
+            result = (self._train_and_test if attended else self.attempt)(run, **more)
+            self.finish(result, store, anew=enough is None)
+        return result
 
     def assist(self, run: Run, **training: Unpack[Training]) -> None:
         """Train a run in a process of ``torchrun`` that does not lead: the leading one does the rest in :meth:`do`."""
@@ -139,16 +140,16 @@ class Workshop:
                 raise
             return failed(run, f"{type(error).__name__}: {error}")
 
-    def finish(self, made: Record, store: Store, *, anew: bool = False) -> None:
+    def finish(self, result: Record, store: Store, *, anew: bool = False) -> None:
         """Add a record to the store, then remove the checkpoint that led to it.
 
         A run that has a result in the store gets no second one, unless it was trained ``anew`` for that.
         """
-        found = store.find(made.run)
+        found = store.find(result.run)
         if anew or found is None or found.outcome == "failed":
-            store.add(made)
-        if made.outcome != "failed":
-            self.checkpoint(made.run).unlink(missing_ok=True)
+            store.add(result)
+        if result.outcome != "failed":
+            self.checkpoint(result.run).unlink(missing_ok=True)
 
     def _train_and_test(
         self, run: Run, *, wanted: Wanted | None = None, weights: Path | None = None, **training: Unpack[Training]
