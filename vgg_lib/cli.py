@@ -9,6 +9,7 @@ import typer
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.commands.claim import claim
+from vgg_lib.commands.compare import compare
 from vgg_lib.commands.describe import describe
 from vgg_lib.commands.doctor import doctor
 from vgg_lib.commands.download import download
@@ -43,6 +44,7 @@ COMMANDS = (
     download,
     doctor,
     claim,
+    compare,
     verdicts,
     rules,
     power,

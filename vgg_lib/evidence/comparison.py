@@ -1,0 +1,92 @@
+"""A reader's run beside the recorded ones: whether it lies within the spread of their seeds, and what differs."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from scipy.stats import t
+
+from vgg_lib.evidence.records import Record
+from vgg_lib.evidence.store import recorded, studies_with_records
+from vgg_lib.training.runs import Run
+
+#: So many recorded seeds say how far apart seeds are; fewer say only that there are others.
+ENOUGH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A record, the recorded runs of the same recipe, and where a run of another seed is expected.
+
+    ``low`` and ``high`` are the 95 % prediction interval for one more seed, in percent; ``None`` with fewer than
+    :data:`ENOUGH` recorded seeds, or where the run failed.
+    """
+
+    mine: Record
+    others: tuple[Record, ...]
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def lies_within(self) -> bool | None:
+        """Whether the error lies where one more seed is expected; ``None`` where that cannot be said."""
+        if self.low is None or self.high is None:
+            return None
+        return self.low <= self.mine.error <= self.high
+
+    def lines(self) -> Iterator[str]:
+        """What there is to say, in sentences."""
+        yield f"{self.mine.run} (run {self.mine.key})"
+        if self.mine.outcome == "failed":
+            yield f"  it failed: {self.mine.reason}"
+            return
+        yield f"  its error: {self.mine.error:.1f} %, on the {self.mine.run.test_set} images"
+        if not self.others:
+            yield "  no run of this recipe is recorded: there is nothing to compare it with"
+            return
+        errors = ", ".join(f"{record.error:.1f}" for record in self.others)
+        yield f"  recorded: {errors} % ({len(self.others)} of this recipe)"
+        if self.lies_within is None:
+            yield f"  {ENOUGH} recorded seeds would say how far apart seeds are: there are fewer"
+        else:
+            where = "within" if self.lies_within else "outside"
+            yield f"  {where} what one more seed would give, {self.low:.1f} to {self.high:.1f} % (95 %)"
+        for name, (here, there) in differences(self.mine, self.others).items():
+            yield f"  differs: {name} is {here}, recorded {there}"
+
+
+def compare(mine: Record, known: Iterable[Record] | None = None) -> Comparison:
+    """A record beside those of the same recipe, whatever their seed; all that come with the library, if not ``known``."""
+    known = (record for study in studies_with_records() for record in recorded(study)) if known is None else known
+    others = tuple(r for r in known if _recipe(r.run) == _recipe(mine.run) and r.outcome != "failed" and r.losses)
+    errors = [record.error for record in others]
+    if len({record.run.seed for record in others}) < ENOUGH or mine.outcome == "failed":
+        return Comparison(mine, others)
+    reach = float(t.ppf(0.975, len(errors) - 1)) * stdev(errors) * math.sqrt(1 + 1 / len(errors))
+    return Comparison(mine, others, fmean(errors) - reach, fmean(errors) + reach)
+
+
+def differences(mine: Record, others: Iterable[Record]) -> dict[str, tuple[str, str]]:
+    """What was not the same in the making of a record and of all others, by name: here, and there."""
+    found = {}
+    there = [_made_with(record) for record in others]
+    for name, here in _made_with(mine).items():
+        values = sorted({made[name] for made in there})
+        if here not in values:
+            found[name] = (here, " or ".join(values))
+    return found
+
+
+def _made_with(record: Record) -> dict[str, str]:
+    told = {name: str(record.machine.get(name, "not told")) for name in ("device", "processor", "precision", "torch")}
+    engine = record.origin.engine if record.origin else "not told"
+    return told | {"engine": engine, "data": record.data.get("train", "not told")}
+
+
+def _recipe(run: Run) -> str:
+    """The same for all seeds of a recipe."""
+    return dataclasses.replace(run, seed=0, warm_start=run.warm_start and "0" * 16).key
