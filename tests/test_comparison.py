@@ -23,9 +23,8 @@ OTHERS = [record(0, 20.0), record(1, 21.0), record(2, 22.0)]
 def test_a_run_lies_where_one_more_seed_is_expected_or_not(error, within):
     found = compare(record(7, error), OTHERS)
     assert found.lies_within is within
-    assert (found.low, found.high) == pytest.approx(
-        (21 - 4.303 * (4 / 3) ** 0.5, 21 + 4.303 * (4 / 3) ** 0.5), abs=0.01
-    )
+    reach = 4.303 * (1 + 1 / 3) ** 0.5  # of Student's t with 2 degrees of freedom, and a deviation of 1
+    assert (found.low, found.high) == pytest.approx((21 - reach, 21 + reach), abs=0.01)
     assert ("within" if within else "outside") in "\n".join(found.lines())
 
 

@@ -60,7 +60,7 @@ class Comparison:
 
 
 def compare(mine: Record, known: Iterable[Record] | None = None) -> Comparison:
-    """A record beside those of the same recipe, whatever their seed; all that come with the library, if not ``known``."""
+    """A record beside those of the same recipe, whatever their seed: of ``known``, or all that are recorded."""
     known = (record for study in studies_with_records() for record in recorded(study)) if known is None else known
     others = tuple(r for r in known if _recipe(r.run) == _recipe(mine.run) and r.outcome != "failed" and r.losses)
     errors = [record.error for record in others]
