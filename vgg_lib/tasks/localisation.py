@@ -84,31 +84,39 @@ def train_boxes(net: VGG, photos: Photos, how: Localisation, *, progress: bool =
     """
     if photos.boxes is None or not len(photos):
         raise InputError("there are no boxes to learn from: give photographs that have them")
-    new, generator = box_net(net, len(photos.classes), how), seeds.generator(how.seed, "boxes")
-    _start_at_mean(new, photos, how)
-    pixels, sizes = photos.images.rescaled(how.scale), photos.images.sizes
-    learning = list((new if how.tuned == "all" else new.classifier).parameters())
-    optimiser = torch.optim.SGD(
-        learning, how.learning_rate, momentum=how.momentum, weight_decay=how.weight_decay, nesterov=False
+    with torch.random.fork_rng():  # what is drawn here changes nothing that the caller draws
+        torch.manual_seed(how.seed)
+        new = box_net(net, len(photos.classes), how)
+        _start_at_mean(new, photos, how)
+        _learn(new, photos, how, progress)
+    return new.requires_grad_(True).eval()
+
+
+def _learn(net: VGG, photos: Photos, how: Localisation, progress: bool) -> None:
+    assert photos.boxes is not None
+    pixels, sizes, generator = (
+        photos.images.rescaled(how.scale),
+        photos.images.sizes,
+        seeds.generator(how.seed, "boxes"),
     )
+    net.train()
+    if how.tuned == "fc":
+        net.features.eval().requires_grad_(False)
+    learning = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.SGD(learning, how.learning_rate, how.momentum, weight_decay=how.weight_decay)
     total = how.epochs * -(-len(photos) // how.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, how.learning_rate, total, cycle_momentum=False)
-    new.train()
-    if how.tuned == "fc":
-        new.features.eval().requires_grad_(False)
-    with torch.random.fork_rng(), bar(total, "boxes", "step", shown=progress, leave=False) as done:
-        torch.manual_seed(how.seed)  # dropout
+    with bar(total, "boxes", "step", shown=progress, leave=False) as done:
         for _ in range(how.epochs):
             for part in torch.randperm(len(photos), generator=generator).split(how.batch_size):
-                crops = draw_crops(pixels.sizes[part], how.scale, new.image_size, generator)
-                targets = boxes_in_crops(photos.boxes[part].float(), sizes[part], crops, new.image_size)
-                loss = _loss(new, pixels.take(part).cut(crops, how.scale, new.image_size), targets, photos.labels[part])
+                crops = draw_crops(pixels.sizes[part], how.scale, net.image_size, generator)
+                targets = boxes_in_crops(photos.boxes[part].float(), sizes[part], crops, net.image_size)
+                seen = pixels.take(part).cut(crops, how.scale, net.image_size)
                 optimiser.zero_grad()
-                loss.backward()
+                _loss(net, seen, targets, photos.labels[part]).backward()
                 optimiser.step()
                 schedule.step()
                 done.update()
-    return new.requires_grad_(True).eval()
 
 
 def _loss(net: VGG, x: Tensor, targets: Tensor, labels: Tensor) -> Tensor:
@@ -116,11 +124,11 @@ def _loss(net: VGG, x: Tensor, targets: Tensor, labels: Tensor) -> Tensor:
     device = next(net.parameters()).device
     with machine.autocast(device, machine.autocast_dtype(device)):
         outputs = net(net.preprocessing.in_place(x.to(device)).contiguous(memory_format=torch.channels_last))
-    distance = _of_class(outputs.float(), labels.to(device)) - encode(targets, net.image_size).to(device)
+    distance = boxes_of_class(outputs.float(), labels.to(device)) - encode(targets, net.image_size).to(device)
     return distance.square().sum(1).mean() / 2
 
 
-def _of_class(outputs: Tensor, labels: Tensor) -> Tensor:
+def boxes_of_class(outputs: Tensor, labels: Tensor) -> Tensor:
     """The four numbers ``(N, 4)`` for the class given, of what the net predicts."""
     boxes = outputs.view(len(outputs), -1, _BOX)
     return boxes[:, 0] if boxes.shape[1] == 1 else boxes[torch.arange(len(boxes)), labels]
@@ -163,7 +171,7 @@ def predict_boxes(net: VGG, images: Images, labels: Tensor, scale: int) -> Tenso
     for part in torch.arange(len(images)).split(_AT_ONCE):
         which = slice(int(part[0]), int(part[-1]) + 1)
         x = pixels.take(part).cut(crops.part(which), scale, crop)
-        found.append(_of_class(net(net.preprocessing(x.to(device))).float().cpu(), labels[part]))
+        found.append(boxes_of_class(net(net.preprocessing(x.to(device))).float().cpu(), labels[part]))
     return boxes_in_pictures(decode(torch.cat(found), crop), sizes, crops, crop)
 
 
