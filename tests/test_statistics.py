@@ -112,7 +112,7 @@ def test_arms_that_share_no_seed_with_the_others_still_tell_of_the_residuals():
     assert residual_deviation(both) == pytest.approx(residual_deviation(SLEEP, later))
 
 
-@pytest.mark.parametrize(("less", "p"), [(0.0, 1.0), (1.5, 0.0), (1.0, 0.0), (-0.1, 0.0)])
+@pytest.mark.parametrize(("less", "p"), [(0.0, 1.0), (1.5, 0.0), (-0.1, 0.0)])
 def test_a_difference_that_never_changes_has_an_interval_without_width(less, p):
     errors = pd.DataFrame({"A": [20.5, 19.25, 21.75]})
     errors["D"] = errors["A"] - less
@@ -223,6 +223,11 @@ def test_two_one_sided_tests_give_the_published_example():
 def test_two_one_sided_tests_are_those_of_statsmodels(margin, arms):
     expected = ttost_paired(SLEEP[arms[0]], SLEEP[arms[1]], -margin, margin)[0]
     assert equivalence(paired_contrast(SLEEP, *arms), margin) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("effect", "p"), [(0.99, 0), (-0.99, 0), (1.0, 1), (-1.0, 1), (1.01, 1)])
+def test_without_spread_a_difference_of_the_margin_is_not_within_it(effect, p):
+    assert equivalence(Estimate(effect, effect, effect, 0.0, 4, 0.0), margin=1.0) == p
 
 
 @pytest.mark.parametrize("margin", [0.0, -1.0, math.nan])
@@ -346,6 +351,10 @@ def test_the_pilots_errors_are_those_of_its_records():
         frame = frames[0] if record.run.batch_norm else frames[1]
         recipe = next(run for run in frame.columns if run.network == record.run.network and same(run, record.run))
         assert frame.loc[record.run.seed, recipe] == record.error
+    precise = list(recorded("precision").latest().values())
+    by_seed = pilot_errors()["plain"][1]
+    assert sorted(by_seed.to_numpy().ravel()) == sorted(record.error for record in precise)
+    assert by_seed.shape == (5, 2)
     assert len(records[0].evaluations[0].targets) == HELD_OUT
     assert errors_by_seed([replace(records[0], outcome="failed", reason="no space")]).empty
 
