@@ -56,6 +56,7 @@ $(BUILD)/html/index.html:
 
 refresh: $(READY)  ## Execute the notebooks in place and rewrite what is made from records: commit it with its cause
 	$(BIN)/vgg-lib scoreboard > book/scoreboard_table.md
+	$(BIN)/vgg-lib statements > book/statements_table.md
 	$(BIN)/vgg-lib rules > book/rules_table.md
 	$(BIN)/vgg-lib power > book/power_table.md
 	$(BIN)/vgg-lib table pilot > book/pilot_table.md

@@ -13,6 +13,7 @@ import yaml
 
 from vgg_lib.book.rules import power, rules
 from vgg_lib.book.scoreboard import scoreboard
+from vgg_lib.book.statements import STATEMENTS, statements
 from vgg_lib.book.tables import of_study
 from vgg_lib.evidence.claims import CLAIMS, claim
 from vgg_lib.evidence.store import recorded
@@ -49,10 +50,19 @@ def test_the_scoreboard_says_what_the_claims_say():
     assert stored == scoreboard(), "run `make refresh`"
 
 
-@pytest.mark.parametrize(("name", "made"), [("rules_table", rules), ("power_table", power)])
-def test_the_method_page_says_the_rules_as_they_are(name, made):
+@pytest.mark.parametrize(
+    ("name", "page", "made"),
+    [("rules_table", "method", rules), ("power_table", "method", power), ("statements_table", "paper", statements)],
+)
+def test_what_pages_take_from_the_rules_is_as_they_are(name, page, made):
     assert (ROOT / "book" / f"{name}.md").read_text(encoding="utf-8") == made(), "run `make refresh`"
-    assert f"```{{include}} {name}.md" in (ROOT / "book" / "method.md").read_text(encoding="utf-8")
+    assert f"```{{include}} {name}.md" in (ROOT / "book" / f"{page}.md").read_text(encoding="utf-8")
+
+
+def test_every_claim_of_the_paper_is_judged_where_the_paper_makes_it():
+    tested = {one.claim for one in STATEMENTS if one.claim}
+    assert {name for name, claim in CLAIMS.items() if not claim.where.startswith("App.")} == tested
+    assert all(one.claim or one.why for one in STATEMENTS)
 
 
 def test_the_pilots_table_says_what_its_records_say():

@@ -20,6 +20,7 @@ from vgg_lib.commands.protocols import protocols
 from vgg_lib.commands.rules import rules
 from vgg_lib.commands.run import run
 from vgg_lib.commands.scoreboard import scoreboard
+from vgg_lib.commands.statements import statements
 from vgg_lib.commands.status import status
 from vgg_lib.commands.table import table
 from vgg_lib.commands.train import train
@@ -49,6 +50,7 @@ COMMANDS = (
     rules,
     power,
     scoreboard,
+    statements,
     table,
 )
 

@@ -1,0 +1,83 @@
+"""What the paper says, sentence by sentence (§§2–4), and what this book does with each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vgg_lib.evidence.claims import CLAIMS
+from vgg_lib.evidence.verdicts import status, verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Words of the paper, and where they are tested.
+
+    ``claim`` is the claim whose verdict judges them; ``page`` the chapter or page that computes or shows them; ``why``
+    says what is not tested here, and for what reason.
+    """
+
+    where: str
+    words: str
+    claim: str | None = None
+    page: str | None = None
+    why: str = ""
+
+
+_CH = {
+    int(name[2:4]): f"../notebooks/{name}.ipynb"
+    for name in ("ch01_six_networks", "ch02_small_filters", "ch03_training", "ch11_testing", "ch13_scaling_up")
+}
+
+#: In the order of the paper. Quotations are short; what is not in quotation marks is a fact of the paper in our words.
+STATEMENTS = (
+    Statement("§2.1", "“The only pre-processing we do is subtracting the mean RGB value”", "bad-start", _CH[3]),
+    Statement("§2.1", "1×1 filters are “a linear transformation of the input channels”", "context", _CH[2]),
+    Statement("§2.1", "LRN “does not improve the performance …, but leads to increased memory consumption”", "lrn"),
+    Statement("§2.1", "All networks but one are without normalisation", "no-normalisation"),
+    Statement("Table 2", "133, 133, 134, 138 and 144 million parameters", None, _CH[1], "computed exactly"),
+    Statement("§2.3", "Two 3×3 layers see 5×5, three see 7×7", "stacking", _CH[2]),
+    Statement("§2.3", "A 7×7 layer has 49C² weights against 27C², “81% more”", "stacking", _CH[2]),
+    Statement("§2.3", "More rectifications make “the decision function more discriminative”", "small-filters"),
+    Statement(
+        "§3.1", "Batches of 256, momentum 0.9, weight decay 5·10⁻⁴, dropout 0.5", None, _CH[3], "the recipe itself"
+    ),
+    Statement("§3.1", "370,000 iterations, 74 epochs", None, _CH[3], "needs ImageNet; preset `paper` has its epochs"),
+    Statement("§3.1", "Deep nets need fewer epochs, by “implicit regularisation”", None, None, "no rule of its own"),
+    Statement("§3.1", "“bad initialisation can stall learning”", "bad-start"),
+    Statement("§3.1", "Net A starts the deeper nets", "warm-start"),
+    Statement("§3.1", "Glorot’s initialisation trains “without pre-training”", "bad-start"),
+    Statement("§3.1", "S sampled from [256;512] sees objects at many scales", "jitter"),
+    Statement(
+        "§3.2", "“The fully-connected layers are first converted to convolutional layers”", None, _CH[11], "shown equal"
+    ),
+    Statement("§3.3", "Four GPUs are 3.75 times as fast as one", None, _CH[13], "computed; no GPU was measured"),
+    Statement("§3.3", "A training took two to three weeks", None, _CH[13], "computed for that GPU"),
+    Statement("§4.1", "A-LRN “does not improve on the model A”", "lrn"),
+    Statement("§4.1", "“the classification error decreases with the increased ConvNet depth”", "depth"),
+    Statement("§4.1", "The same for nets without normalisation, as the paper trained them", "depth-plain"),
+    Statement("§4.1", "The error “saturates when the depth reaches 19 layers”", "depth"),
+    Statement("§4.1", "“the additional non-linearity does help (C is better than B)”", "context"),
+    Statement("§4.1", "“it is also important to capture spatial context” (D is better than C)", "context"),
+    Statement("§4.1", "The shallow net’s error is “7% higher than that of B (on a center crop)”", "small-filters"),
+    Statement("§4.1", "Scale jittering “leads to significantly better results”", "jitter"),
+    Statement("§4.2", "“scale jittering at test time leads to better performance”", "multi-scale", _CH[11]),
+    Statement("§4.3", "Crops do “slightly better than dense evaluation”", "dense-vs-crops", _CH[11]),
+    Statement("§4.3", "The two are “indeed complementary”", "complementary", _CH[11]),
+    Statement("§4.4", "Combining nets helps “due to complementarity of the models”", "fusion", _CH[11]),
+    Statement(
+        "§4.5", "7.3 % top-5 test error with seven nets, 6.8 % with two", None, None, "needs ImageNet’s test server"
+    ),
+)
+
+
+def statements() -> str:
+    """All statements as a Markdown table; ``book/statements_table.md`` is this text."""
+    judged = verdicts()
+    lines = ["| where | the paper | what became of it | where to read |", "| --- | --- | --- | --- |"]
+    for one in STATEMENTS:
+        chapter = CLAIMS[one.claim].chapter if one.claim else None
+        page = one.page or (f"../notebooks/{chapter}.ipynb" if chapter else None)
+        told = f"`{one.claim}`: {status(judged[one.claim])}" if one.claim else one.why
+        link = f"[chapter {int(page.split('/ch')[1][:2])}]({page})" if page else "–"
+        lines.append(f"| {one.where} | {one.words} | {told} | {link} |")
+    return "\n".join(lines) + "\n"
