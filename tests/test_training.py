@@ -2,11 +2,13 @@
 
 import itertools
 import math
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
+from vgg_lib.basics import machine
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.embedded import embedded
 from vgg_lib.evidence.records import Record
@@ -221,3 +223,74 @@ def test_a_last_step_that_ruins_the_weights_counts_as_diverged():
     # The loss is looked at before each step, so the damage of the last one shows in the weights alone.
     trained = train(make_run("A", "quick", learning_rate=1e38, weight_decay=1e38), max_steps=1, progress=False)
     assert trained.outcome == "diverged"
+
+
+def test_a_record_says_that_the_photographs_are_not_all(fake_imagenette):
+    root = fake_imagenette()
+    next((root / "imagenette2-160" / "train").rglob("*_0.JPEG")).unlink()
+    run = make_run("A", "quick", data="imagenette", width=1 / 16)
+    with pytest.warns(UserWarning, match="19 photographs instead of 20"):
+        made = record(train(run, root=root, max_steps=1), root=root)
+    assert made.data["differs"].startswith("19 photographs instead of 20 (")
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_training_computes_gradients_where_the_caller_has_turned_them_off(mode):
+    with mode():
+        inside = few_steps(width=1 / 16)
+        assert not torch.is_grad_enabled()
+    assert inside.steps == few_steps(width=1 / 16).steps
+
+
+def test_another_default_dtype_is_refused():
+    try:
+        torch.set_default_dtype(torch.float64)
+        with pytest.raises(InputError, match=r"default dtype is torch\.float64: .*set_default_dtype\(torch\.float32\)"):
+            few_steps()
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_a_device_and_a_checkpoint_may_be_named_by_text(tmp_path):
+    run = make_run("A", "quick", width=1 / 16)
+    train(run, max_steps=1, device="cpu", checkpoint=str(tmp_path / "state"))
+    assert (tmp_path / "state").is_file()
+
+
+@pytest.mark.parametrize(
+    ("device", "says"),
+    [
+        ("gpu", "device is 'gpu': choose 'cpu' or 'cuda'"),
+        (3.5, "device is 3.5: choose"),
+        ("meta", "on which nothing here was tried"),
+        ("cuda:99", "device is 'cuda:99', and there are"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused(device, says):
+    with pytest.raises(InputError, match=says):
+        train(make_run("A", "quick"), device=device)
+
+
+def test_a_checkpoint_that_is_a_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"checkpoint .* cannot be read \(Is a directory\): name a file"):
+        train(make_run("A", "quick", width=1 / 16), max_steps=1, checkpoint=tmp_path)
+
+
+@pytest.mark.parametrize(("threads", "cores", "crowded"), [(2, 3, True), (2, 4, False), (1, 1, False)])
+def test_trainings_that_share_cores_say_so(threads, cores, crowded, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(machine, "cores", lambda: cores)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.delenv("TQDM_DISABLE")
+    with machine.cores_for(torch.device("cpu")):
+        few_steps(steps=1, width=1 / 16)
+    said = f"Other trainings compute on the {cores} cores of this machine, and this one has {threads} threads"
+    assert (said in capsys.readouterr().out) == crowded
+
+
+def test_without_a_folder_for_locks_a_training_is_alone(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    with machine.cores_for(torch.device("cpu")) as one, machine.cores_for(torch.device("cpu")) as other:
+        assert (one, other) == (True, True)

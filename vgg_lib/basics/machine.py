@@ -5,20 +5,37 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from contextlib import nullcontext
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 import torchvision
+from filelock import FileLock, Timeout
 
 from vgg_lib._version import __version__
+from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.processes import processes
 
 
 def best_device() -> torch.device:
     """The GPU where there is one, else the processor."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_named(given: str | torch.device | None) -> torch.device:
+    """The device of that name, the best one for ``None``; raises :class:`InputError` for one that is not here."""
+    try:
+        chosen = best_device() if given is None else torch.device(given)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(f"device is {given!r}: choose 'cpu' or 'cuda'") from error
+    if chosen.type not in ("cpu", "cuda"):
+        raise InputError(f"device is {str(chosen)!r}, on which nothing here was tried: choose 'cpu' or 'cuda'")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"device is {str(chosen)!r}, and there are {torch.cuda.device_count()} GPUs: choose another")
+    return chosen
 
 
 def autocast_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
@@ -43,6 +60,32 @@ def autocast(device: torch.device, dtype: torch.dtype) -> Any:
 def cores() -> int:
     """The processor's cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def cores_for(device: torch.device) -> Iterator[bool]:
+    """Hold a core for each thread while something long is computed; whether so many were free, or are not needed.
+
+    Two trainings with two threads each on two cores take twenty times as long as one after the other: their threads
+    wait for each other, spinning. Each core is a file that one process at a time locks. One thread needs no core of its
+    own, nor does a GPU; and where there is no folder for such files, all cores count as free.
+    """
+    threads = torch.get_num_threads() if device.type == "cpu" else 0
+    user = getattr(os, "getuid", lambda: "")()
+    folder = Path(tempfile.gettempdir()) / f"vgg_lib-cores-{user}"
+    held = 0
+    with ExitStack() as locks:
+        try:
+            folder.mkdir(exist_ok=True)
+            for core in range(cores()):
+                if held == threads:
+                    break
+                with suppress(Timeout):
+                    locks.enter_context(FileLock(folder / f"{core}.lock", timeout=0))
+                    held += 1
+        except OSError:
+            held = threads
+        yield threads <= 1 or held >= min(threads, cores())
 
 
 def processor() -> str:

@@ -67,6 +67,10 @@ class Photos:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def identity(self, name: str) -> dict[str, str]:
+        """What a record says of these photographs: their fingerprint, under that name, and in what they differ."""
+        return {name: self.fingerprint} | ({"differs": self.differs} if self.differs else {})
+
     def take(self, keep: Tensor) -> Photos:
         """The photographs with these indices ``(n,)``, in that order."""
         return dataclasses.replace(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import pickle
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -117,14 +116,16 @@ def load_state(path: Path) -> dict[str, Any] | None:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise InputError(f"checkpoint {path} cannot be read ({error.strerror}): name a file") from error
     digest, body = content[:_DIGEST], content[_DIGEST:]
     try:
         if hashlib.sha256(body).digest() != digest:
             raise ValueError("its digest does not fit")
         kept = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
-        if not isinstance(kept, dict) or kept.get("form") != _FORM:
+        if not isinstance(kept, dict) or kept.get("form") != _FORM or not isinstance(kept.get("state"), dict):
             raise ValueError("it was written by another version")
-    except (ValueError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+    except Exception as error:  # what is no state leads PyTorch's reader to errors of any kind
         raise InputError(f"checkpoint {path} is damaged ({error}): remove it to train from the start") from error
     state: dict[str, Any] = kept["state"]
     return state

@@ -26,6 +26,12 @@ from vgg_lib.training.runs import Run
 from vgg_lib.training.schedules import OneCycle, Plateau, Schedule
 from vgg_lib.training.trained import Clocks, Trained
 
+#: What to say when trainings have more threads than there are cores.
+_CROWDED = (
+    "Other trainings compute on the {cores} cores of this machine, and this one has {threads} threads: together they "
+    "take many times as long. One thread each is fast: torch.set_num_threads(1), or OMP_NUM_THREADS=1."
+)
+
 #: Called after each step: steps done, steps in all, the loss.
 Watch = Callable[[int, int, float], None]
 
@@ -128,9 +134,9 @@ def train(
     *,
     root: str | Path | None = None,
     start_from: VGG | None = None,
-    device: torch.device | None = None,
+    device: str | torch.device | None = None,
     max_steps: int | None = None,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     watch: Watch | None = None,
     progress: bool = True,
 ) -> Trained:
@@ -146,22 +152,29 @@ def train(
     (:mod:`vgg_lib.training.parallel`); all return the same net, and the one of rank 0 alone writes.
 
     A loss that is not finite ends the run as *diverged*. Raises :class:`InputError` for data that is not there
-    or cannot be read, for fewer than 1 step, for a checkpoint that is damaged or of another run, and while another
-    thread trains.
+    or cannot be read, for fewer than 1 step, for a device that is not there, another default dtype than float32, a
+    checkpoint that is damaged or of another run, and while another thread trains.
     """
     if max_steps is not None and max_steps < 1:
         raise InputError(f"max_steps is {max_steps}: choose 1 or more, or None to train to the end")
-    team = join_team(device or machine.best_device())
-    with _alone(), _repeatable(team.device):
+    if torch.get_default_dtype() != torch.float32:
+        raise InputError(
+            f"PyTorch's default dtype is {torch.get_default_dtype()}: training computes in float32, so call "
+            "torch.set_default_dtype(torch.float32) first"
+        )
+    team = join_team(machine.device_named(device))
+    with _alone(), _repeatable(team.device), machine.cores_for(team.device) as free:
         with team.leader_first():
             learner, batches = prepare(run, team, root, start_from)
         torch.manual_seed(run.seed + team.rank)  # dropout's numbers
         learner.model = team.wrap(learner.net)  # every process comes here
-        trained = Trained(run, learner.net, batches.photos.classes, data={"train": batches.photos.fingerprint})
+        trained = Trained(run, learner.net, batches.photos.classes, data=batches.photos.identity("train"))
         total = min(batches.total, max_steps or batches.total)
-        saved = Checkpoint(checkpoint, run.key, team, {"trained": trained} | learner.parts())
+        saved = Checkpoint(
+            None if checkpoint is None else Path(checkpoint), run.key, team, {"trained": trained} | learner.parts()
+        )
         saved.resume()
-        with _shown(trained, total, batches, watch, progress and team.leads) as report:
+        with _shown(trained, total, batches, watch, progress and team.leads, free) as report:
             _loop(learner, batches, trained, saved, total, report)
         return trained.conclude(batches.per_epoch)
 
@@ -190,11 +203,16 @@ def _loop(
 
 @contextmanager
 def _shown(
-    trained: Trained, total: int, batches: Batches, watch: Watch | None, shown: bool
+    trained: Trained, total: int, batches: Batches, watch: Watch | None, shown: bool, free: bool
 ) -> Iterator[Callable[[], None]]:
-    """What is to be called after each step: it moves a progress bar and calls ``watch``."""
+    """What is to be called after each step: it moves a progress bar and calls ``watch``.
+
+    Above the bar stands what to do where the cores are not ``free``.
+    """
     done, epochs = len(trained.steps), trained.run.preset.epochs
     with bar(total, f"training {trained.run.network}", "step", shown=shown, done=done) as steps:
+        if not free and not steps.disable:
+            steps.write(_CROWDED.format(cores=machine.cores(), threads=torch.get_num_threads()))
 
         def report() -> None:
             done, loss = len(trained.steps), trained.steps[-1]
@@ -227,8 +245,13 @@ def _alone() -> Iterator[None]:
 
 @contextmanager
 def _repeatable(device: torch.device) -> Iterator[None]:
-    """Leave the caller's random numbers alone, and let a GPU choose its algorithms the same way each time."""
+    """Leave the caller's random numbers alone, and let a GPU choose its algorithms the same way each time.
+
+    Gradients are computed even where the caller has turned them off.
+    """
     with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
     ):
