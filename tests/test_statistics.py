@@ -19,7 +19,6 @@ from statsmodels.stats.weightstats import ttost_paired
 from vgg_lib.basics.errors import InputError
 from vgg_lib.evidence.planning import (
     HELD_OUT,
-    VALIDATION,
     errors_by_seed,
     pilot_errors,
     planning,
@@ -373,10 +372,10 @@ def test_the_upper_limit_covers_the_true_deviation_as_often_as_it_says():
 def test_the_table_says_what_five_and_ten_seeds_can_see():
     table = planning(seeds=(5, 10), arms=3, contrasts=11)
     assert list(table["nets"]) == ["normalised"] * 4 + ["plain"] * 4
-    assert list(table["photographs"]) == [HELD_OUT, HELD_OUT, VALIDATION, VALIDATION] * 2
+    assert list(table["photographs"]) == [935, 935, 3925, 3925] * 2
     assert list(table["seeds"]) == [5, 10] * 4
     for row in table.to_dict("records"):
-        limit = upper_limit(*residual_deviation(*pilot_errors()[row["nets"]]))
+        limit = upper_limit(*residual_deviation(*pilot_errors()[row["nets"]]), confidence=0.8)
         assert row["deviation"] == pytest.approx(limit * math.sqrt(HELD_OUT / row["photographs"]))
 
 
