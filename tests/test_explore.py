@@ -63,7 +63,7 @@ def test_every_record_is_there_with_all_its_tests():
 
 def test_a_run_that_diverged_counts_as_guessing_and_one_that_failed_has_no_test():
     [record] = recorded("first")
-    lost = {"evaluations": (), "losses": (), "key": "", "reason": "for a test"}
+    lost = {"evaluations": (), "losses": (), "reason": "for a test"}
     diverged, failed = (Record(**{**vars(record), **lost, "outcome": outcome}) for outcome in ("diverged", "failed"))
     [test] = explore.evaluations_of(diverged)
     assert (test.errors["top1"], test.protocol, test.test_set) == (90.0, record.run.protocol, "held-out")
