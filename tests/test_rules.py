@@ -11,11 +11,12 @@ from scipy.stats import ttest_rel
 
 from vgg_lib.evaluation.protocols import Protocol
 from vgg_lib.evidence import evidence, rules, verdicts
+from vgg_lib.evidence.arms import Arm, arm
 from vgg_lib.evidence.claims import CLAIMS
 from vgg_lib.evidence.origin import Origin
 from vgg_lib.evidence.recipes import normalised, plain
 from vgg_lib.evidence.records import Evaluation, Record, as_digits, pack_posteriors
-from vgg_lib.evidence.rules import Arm, Equivalence, EveryRun, Judgement, Superiority, arm
+from vgg_lib.evidence.rules import Equivalence, EveryRun, Judgement, Superiority
 from vgg_lib.evidence.studies import STUDIES
 
 A, B, D = (arm(plain(network)) for network in "ABD")

@@ -132,14 +132,10 @@ _TILTS = torch.tensor(
 )
 
 
-def _draw(stream: _Stream, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Pictures uint8 ``(n, 3, SIDE, SIDE)`` and boxes ``(n, 4)`` of the things with these labels."""
-    n = len(labels)
-    base = stream.integers(60, 195, n, 1) + stream.integers(-35, 35, n, 3)
-    brighter = (base.sum(1) < 3 * 128).int() * 2 - 1  # away from the background, in whichever direction has room
-    picture = base[:, :, None, None] + _cloud(stream, n, 4, 40) + _cloud(stream, n, 16, 14)
-
-    for kind in range(6):  # clutter: single parts, here and there, behind the thing
+def _clutter(stream: _Stream, picture: Tensor, base: Tensor) -> None:
+    """Paint single parts, here and there, into pictures ``(n, 3, SIDE, SIDE)`` of base colours ``(n, 3)``."""
+    n = len(base)
+    for kind in range(6):
         tilt = _TILTS[stream.integers(0, 6, n).long()]
         u, v = _local(stream.integers(0, 1023, n), stream.integers(0, 1023, n), tilt[:, 0], tilt[:, 1])
         size = stream.integers(40, 90, n)
@@ -149,6 +145,16 @@ def _draw(stream: _Stream, labels: Tensor) -> tuple[Tensor, Tensor]:
         else:
             coverage = _disc(u, v, size) if kind % 3 == 1 else _triangle(u, v, size)
         _blend(picture, base + stream.integers(-70, 70, n, 3), coverage)
+
+
+def _draw(stream: _Stream, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Pictures uint8 ``(n, 3, SIDE, SIDE)`` and boxes ``(n, 4)`` of the things with these labels."""
+    n = len(labels)
+    base = stream.integers(60, 195, n, 1) + stream.integers(-35, 35, n, 3)
+    brighter = (base.sum(1) < 3 * 128).int() * 2 - 1  # away from the background, in whichever direction has room
+    picture = base[:, :, None, None] + _cloud(stream, n, 4, 40) + _cloud(stream, n, 16, 14)
+
+    _clutter(stream, picture, base)
 
     # The thing: side 28 … 56 pixels, anywhere as long as nearly all of it is in the picture.
     side = stream.integers(28, 56, n)

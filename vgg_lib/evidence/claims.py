@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from vgg_lib.basics.errors import check_choice
 from vgg_lib.evaluation.protocols import Protocol
 from vgg_lib.evidence import paper
+from vgg_lib.evidence.arms import Arm, arm
 from vgg_lib.evidence.recipes import Recipe, at_the_papers_input_scale, normalised, plain
-from vgg_lib.evidence.rules import Arm, Equivalence, EveryRun, Exact, Rule, Superiority, arm
+from vgg_lib.evidence.rules import Equivalence, EveryRun, Exact, Rule, Superiority
 from vgg_lib.networks.geometry import receptive_field
 from vgg_lib.networks.initialisation import Initialisation
 from vgg_lib.networks.table import conv

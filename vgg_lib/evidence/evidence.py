@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from vgg_lib.evidence.arms import Arm
 from vgg_lib.evidence.claims import CLAIMS
 from vgg_lib.evidence.recipes import Recipe
-from vgg_lib.evidence.rules import Arm, Exact
+from vgg_lib.evidence.rules import Exact
 from vgg_lib.evidence.store import Known
 from vgg_lib.evidence.testing import Test, Wanted
 from vgg_lib.training.runs import Run

@@ -7,16 +7,15 @@ trained and what is judged cannot differ.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
 
-from vgg_lib.evaluation.posteriors import top_errors
-from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.evidence.arms import Arm, arm, mixed
 from vgg_lib.evidence.recipes import Recipe
-from vgg_lib.evidence.records import Record, unpack_posteriors
+from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.statistics import Estimate, equivalence, paired_contrast, smallest_detectable, smallest_margin
 from vgg_lib.evidence.store import Known
 
@@ -24,52 +23,6 @@ from vgg_lib.evidence.store import Known
 LEVEL, POWER = 0.05, 0.8
 
 Verdict = Literal["reproduced", "contradicted", "inconclusive", "to be tested"]
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """One side of a comparison: recipes, fused where there are several, and how their nets are tested.
-
-    ``measured`` takes a number from what the record measured beside the errors, by its path, such as
-    ``transfer.trained``; else it is the top-1 error in percent under ``protocol``.
-    """
-
-    recipes: tuple[Recipe, ...]
-    protocol: Protocol
-    measured: str | None = None
-
-    def __str__(self) -> str:
-        """Such as ``D normalised, dense at Q = 73, mirrored too``."""
-        return f"{' and '.join(map(str, self.recipes))}, {self.measured or self.protocol}"
-
-    def records(self, known: Known, seed: int) -> list[Record]:
-        """The records of that seed; not those that failed, nor tests of weights whose training is not recorded."""
-        found = [known.get(recipe.run(seed).key) for recipe in self.recipes]
-        return [r for r in found if r is not None and r.outcome != "failed" and not r.of_tests_alone]
-
-    def error(self, known: Known, seed: int) -> float:
-        """The error in percent, chance for a run that diverged; nan while it is not known."""
-        records = self.records(known, seed)
-        if len(records) < len(self.recipes):
-            return math.nan
-        if self.measured is not None:
-            value = records[0].measurements
-            for step in self.measured.split("."):
-                value = value.get(step, {})
-            return float(value) if isinstance(value, int | float) else math.nan
-        if not all(record.was_tested(self.protocol) for record in records):
-            return math.nan
-        if len(records) == 1 or any(record.outcome == "diverged" for record in records):
-            return max(record.error_under(self.protocol) for record in records)
-        tests = [record.evaluation(self.protocol) for record in records]
-        scores = [unpack_posteriors(test.posteriors or "", records[0].classes) for test in tests]
-        targets, _ = tests[0].answers()
-        return top_errors(sum(scores[1:], scores[0]), targets)["top1"]
-
-
-def arm(*recipes: Recipe, protocol: Protocol | None = None, measured: str | None = None) -> Arm:
-    """An arm tested as its runs are by themselves (Table 3: densely at Q = S, or the middle of S), or otherwise."""
-    return Arm(recipes, protocol or recipes[0].any_seed.protocol, measured)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,17 +242,3 @@ def _estimates(
 def _one_sided(estimate: Estimate) -> float:
     """The p of "the true difference is 0 or less"."""
     return estimate.p / 2 if estimate.effect > 0 else 1 - estimate.p / 2
-
-
-def mixed(arms: Iterable[Arm], known: Known, seeds: int) -> tuple[str, ...]:
-    """What the records of a comparison differ in that they should not: engines, processors, precisions, threads."""
-    records = [record for arm in arms for seed in range(seeds) for record in arm.records(known, seed)]
-    differ: dict[str, set[object]] = {
-        "engines": {record.origin and record.origin.engine for record in records},
-        "processors": {(record.machine.get("device"), record.machine.get("processor")) for record in records},
-        "precisions": {record.machine.get("precision") for record in records},
-        "threads": {record.machine.get("threads") for record in records},
-        "versions of PyTorch": {record.machine.get("torch") for record in records},
-        "data": {tuple(sorted(record.data.items())) for record in records if record.outcome == "finished"},
-    }
-    return tuple(f"{len(values)} {what}" for what, values in differ.items() if len(values) > 1)

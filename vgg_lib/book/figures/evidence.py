@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.book.figures.effects import ENOUGH, seed_errors
+from vgg_lib.evidence.arms import Arm
 from vgg_lib.evidence.claims import claim
 from vgg_lib.evidence.evidence import arms_beside, arms_of
-from vgg_lib.evidence.rules import Arm
 from vgg_lib.evidence.statistics import paired_difference
 from vgg_lib.evidence.store import Known
 from vgg_lib.evidence.verdicts import evidence as recorded_evidence

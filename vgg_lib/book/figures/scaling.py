@@ -16,7 +16,7 @@ from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
 from vgg_lib.book.figures.style import BLACK, BLUE, COLOURS, GREEN, GREY, MINE, ORANGE, PURPLE, VERMILION
 
 #: One colour for each GPU's part of a batch.
-PARTS = (BLUE, ORANGE, GREEN, PURPLE)
+GPU_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 
 _SHOWN = 3  # photographs of each part
 
@@ -54,7 +54,7 @@ def data_parallel(
     largest = max(float(g.abs().max()) for g in [*gradients, mean])
     fig, axes = plt.subplots(figsize=(NARROW, 5.4) if narrow else (WIDE, 3.5))
     middle, last = (len(parts) - 1) / 2, len(parts) - 1
-    for row, (part, gradient, colour) in enumerate(zip(parts, gradients, PARTS, strict=False)):
+    for row, (part, gradient, colour) in enumerate(zip(parts, gradients, GPU_COLOURS, strict=False)):
         y = (1.7 if narrow else 1.5) * (last - row)
         left = y if narrow else 0.72 * (last - row) + 0.78 * middle
         for place, image in enumerate(batch[part][:_SHOWN]):
