@@ -14,6 +14,7 @@ from fontTools.ttLib import TTFont
 from sphinx.cmd.build import build_main
 
 from vgg_lib.evidence.store import recorded, studies_with_records
+from vgg_lib.evidence.verdicts import verdicts
 
 EXTENSIONS = Path(__file__).parent.parent / "book" / "_ext"
 CONF = f"""
@@ -191,3 +192,58 @@ def test_the_page_on_how_the_book_is_kept_true_counts_what_there_is(tmp_path):
     for name in studies_with_records():
         number = len(list(recorded(name)))
         assert re.search(rf">{name}</span></code></p></td>\s*<td><p>{number}</p></td>", page), name
+
+
+FIGURE = {
+    "cell_type": "code",
+    "execution_count": 1,
+    "id": "b",
+    "metadata": {
+        "mystnb": {"figure": {"name": "fig-ch02-one", "caption": "A *caption*."}, "image": {"alt": 'It says "this".'}}
+    },
+    "outputs": [
+        {
+            "data": {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"},
+            "metadata": {"drawing": {"wide": "<svg id='w'></svg>", "narrow": "<svg id='n'></svg>"}},
+            "output_type": "display_data",
+        }
+    ],
+    "source": "draw()",
+}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """A front page and chapter 2, of which one figure is on both."""
+    folder = tmp_path_factory.mktemp("drawn")
+    conf = CONF.replace('"native_math"', '"myst_nb", "native_math", "drawings", "kept_true"')
+    conf += "nb_execution_mode, numfig, numfig_format = 'off', True, {'figure': 'Figure %s'}\n"
+    conf += "exclude_patterns = ['jupyter_execute']\n"
+    (folder / "conf.py").write_text(conf, encoding="utf-8")
+    shown = "```{kept-true} status\n```\n\n```{drawing-of} ch02_two fig-ch02-one\n```\n"
+    toctree = "\n```{toctree}\nnotebooks/ch02_two\n```\n"
+    (folder / "preface.md").write_text(f"# Title\n\nAbout it.\n\n{shown}{toctree}", encoding="utf-8")
+    (folder / "notebooks").mkdir()
+    text = {"cell_type": "markdown", "id": "c", "metadata": {}, "source": "See {numref}`fig-ch02-one`."}
+    chapter = CHAPTER | {"cells": [*CHAPTER["cells"], FIGURE, text]}
+    (folder / "notebooks" / "ch02_two.ipynb").write_text(json.dumps(chapter), encoding="utf-8")
+    assert build_main(["-q", "-W", str(folder), str(folder / "html")]) == 0
+    pages = (folder / "html" / "preface.html", folder / "html" / "notebooks" / "ch02_two.html")
+    return [page.read_text(encoding="utf-8") for page in pages]
+
+
+def test_a_figure_stands_on_the_page_in_both_widths_and_says_what_it_shows(drawn):
+    for page in drawn:
+        for variant in ("wide", "narrow"):
+            assert f'<svg class="{variant}" role="img" aria-label="It says &quot;this&quot;." id=' in page
+        assert "<em>caption</em>" in page and "<img" not in page[page.index("<article") :]
+
+
+def test_a_figure_is_numbered_by_its_chapter(drawn):
+    assert 'class="caption-number">Figure 2.1 ' in drawn[1] and 'class="std std-numref">Figure 2.1</span>' in drawn[1]
+
+
+def test_the_front_page_says_how_far_the_book_is(drawn):
+    judged = verdicts().values()
+    whole = sum(one is not None and one.verdict != "to be tested" for one in judged)
+    assert f"{whole} of {len(judged)} claims judged" in drawn[0]
