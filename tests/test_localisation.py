@@ -27,10 +27,10 @@ from vgg_lib.tasks.localisation import (
 NETWORK = Network((conv(64),), (conv(64),), (conv(64),))
 
 
-def classifier(classes=2, batch_norm=True):
+def classifier(classes=2, dropout=0.0):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        net = vgg(NETWORK, num_classes=classes, image_size=32, width=1 / 8, batch_norm=batch_norm, dropout=0.0)
+        net = vgg(NETWORK, num_classes=classes, image_size=32, width=1 / 8, batch_norm=True, dropout=dropout)
     net.preprocessing = Preprocessing((40.0,) * 3, (80.0,) * 3)
     return net.eval()
 
@@ -81,6 +81,29 @@ def test_a_box_for_each_class_tells_what_one_for_all_cannot():
         assert least <= share_of_hits(net, photos) <= most
 
 
+def test_a_net_learns_from_random_crops_half_of_them_mirrored():
+    seen = []
+
+    class Watched(ImageTensor):
+        def rescaled(self, smallest_side):
+            return Watched(super().rescaled(smallest_side).pixels)
+
+        def take(self, indices):
+            return Watched(self.pixels[indices])
+
+        def cut(self, crops, scale, crop, dtype=torch.float32):
+            seen.append(crops)
+            return super().cut(crops, scale, crop, dtype)
+
+    photos = patches(100)
+    watched = dataclasses.replace(photos, images=Watched(photos.images.pixels))
+    train_boxes(classifier(), watched, Localisation(scale=40, epochs=1))
+    top, left, flip = (torch.cat([getattr(crops, name) for crops in seen]) for name in ("top", "left", "flip"))
+    assert set(top.tolist()) == set(left.tolist()) == set(range(9))
+    assert not torch.equal(top, left)
+    assert 30 < int(flip.sum()) < 70
+
+
 def weights(net):
     return {name: value.clone() for name, value in net.state_dict().items()}
 
@@ -108,15 +131,18 @@ def test_training_starts_at_the_mean_box():
 
 
 def test_the_same_seed_gives_the_same_net_and_leaves_the_random_numbers_alone():
+    def trained(seed):
+        return weights(train_boxes(classifier(dropout=0.5), patches(60), Localisation(scale=36, epochs=1, seed=seed)))
+
     torch.manual_seed(5)
-    one = train_boxes(classifier(), patches(60), Localisation(scale=36, epochs=1, seed=3))
-    drawn = torch.rand(1)
+    one, drawn = trained(3), torch.rand(1)
     torch.manual_seed(6)
-    same = train_boxes(classifier(), patches(60), Localisation(scale=36, epochs=1, seed=3))
-    other = train_boxes(classifier(), patches(60), Localisation(scale=36, epochs=1, seed=4))
-    assert all(torch.equal(a, b) for a, b in zip(weights(one).values(), weights(same).values(), strict=True))
-    assert not torch.equal(weights(one)["classifier.6.weight"], weights(other)["classifier.6.weight"])
+    same, other = trained(3), trained(4)
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not torch.equal(one["classifier.6.weight"], other["classifier.6.weight"])
+    net = classifier(dropout=0.5)
     torch.manual_seed(5)
+    train_boxes(net, patches(60), Localisation(scale=36, epochs=1))
     assert torch.equal(torch.rand(1), drawn)
 
 

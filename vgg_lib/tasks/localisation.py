@@ -120,12 +120,22 @@ def _learn(net: VGG, photos: Photos, how: Localisation, progress: bool) -> None:
 
 
 def _loss(net: VGG, x: Tensor, targets: Tensor, labels: Tensor) -> Tensor:
-    """Half the squared distance from boxes in pixels of their crops, as the net has them, on average."""
+    """:func:`euclidean_loss` of crops on a scale of 0..255 and boxes in their pixels."""
     device = next(net.parameters()).device
     with machine.autocast(device, machine.autocast_dtype(device)):
         outputs = net(net.preprocessing.in_place(x.to(device)).contiguous(memory_format=torch.channels_last))
-    distance = boxes_of_class(outputs.float(), labels.to(device)) - encode(targets, net.image_size).to(device)
-    return distance.square().sum(1).mean() / 2
+    return euclidean_loss(outputs.float(), encode(targets, net.image_size).to(device), labels.to(device))
+
+
+def euclidean_loss(outputs: Tensor, targets: Tensor, labels: Tensor) -> Tensor:
+    """Half the squared distance of the right class's four numbers, on average over the batch (App. A.1).
+
+    ``outputs`` are a box net's ``(N, 4)`` or ``(N, 4 · classes)``, ``targets`` ``(N, 4)``, ``labels`` ``(N,)``.
+
+    >>> float(euclidean_loss(torch.tensor([[9.0, 9, 9, 9, 1, 2, 0, 0]]), torch.zeros(1, 4), torch.tensor([1])))
+    2.5
+    """
+    return (boxes_of_class(outputs, labels) - targets).square().sum(1).mean() / 2
 
 
 def boxes_of_class(outputs: Tensor, labels: Tensor) -> Tensor:
