@@ -59,7 +59,7 @@ def test_a_run_costs_more_the_wider_and_the_longer_it_is():
 
 
 @pytest.mark.parametrize(
-    ("told", "hours"),
+    ("facts", "hours"),
     [
         ({"machine": {"device": "cpu", "threads": 1}}, 1),
         ({"machine": {"device": "cpu", "threads": 4}}, 1 / 4),
@@ -68,8 +68,8 @@ def test_a_run_costs_more_the_wider_and_the_longer_it_is():
     ],
     ids=["one thread", "four threads", "an older record", "a GPU"],
 )
-def test_hours_left_do_not_count_pauses_where_the_processors_time_is_known(agenda_of, store, told, hours):
-    store.add(a_record(RUN, **{"seconds": 24 * 3600.0, "processor_seconds": 3600.0} | told))
+def test_hours_left_do_not_count_pauses_where_the_processors_time_is_known(agenda_of, store, facts, hours):
+    store.add(a_record(RUN, **{"seconds": 24 * 3600.0, "processor_seconds": 3600.0} | facts))
     assert agenda_of(RUN, tiny(seed=1)).status(workers=1).hours_left == pytest.approx(hours)
 
 

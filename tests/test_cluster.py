@@ -67,15 +67,15 @@ def queue_of(cluster, tmp_path):
 
 
 def kill_worker_of(run, cluster, folder):
-    """Kill the process that trains ``run``, as soon as it has kept a state."""
+    """Kill the process that trains ``run``, as soon as it has saved a state."""
     until(Workshop(folder).checkpoint(run).exists, PATIENCE)
     with Client(cluster.scheduler_address, set_as_default=False) as client:
         [worker] = [w for w, tasks in client.processing().items() if any(task.startswith(run.key) for task in tasks)]
         os.kill(client.run(os.getpid, workers=[worker])[worker], signal.SIGKILL)
 
 
-def told(cluster, run):
-    """The shares of its steps that workers told of a run, as they came."""
+def reported(cluster, run):
+    """The shares of a run's steps that workers reported, as they came."""
     events = cluster.scheduler.get_events()
     messages = [said for topic in events if topic.startswith("vgg_lib ") for _, said in events[topic]]
     return [share for key, share in messages if key == run.key]
@@ -102,7 +102,7 @@ def test_a_worker_killed_in_the_middle_of_a_run_costs_nothing_but_its_time(clust
         FAILING: "failed",
     }
     assert "leaves conv1_1 without channels" in found[FAILING].reason
-    shares = told(cluster, LONG)
+    shares = reported(cluster, LONG)
     assert shares.count(min(shares)) == 1, "it began once, and went on from its checkpoint"
 
     threads = torch.get_num_threads()
@@ -142,7 +142,7 @@ def test_a_queue_that_is_stopped_stops_its_workers(cluster, queue_of, monkeypatc
     queue = queue_of(run)
 
     def stop(*_):
-        if told(cluster, run):
+        if reported(cluster, run):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(StudyLine, "draw", stop)
@@ -163,7 +163,7 @@ def test_photographs_that_a_worker_does_not_have_are_said_so(queue_of, tmp_path)
 
 def test_a_folder_that_a_worker_cannot_write_to_is_said_so(queue_of, tmp_path):
     (tmp_path / "shared").write_text("a file")
-    with pytest.raises(InputError, match=r"worker tcp://.*/shared cannot be worked in .*: choose another folder"):
+    with pytest.raises(InputError, match=r"worker tcp://.*/shared cannot be used .*: choose another folder"):
         queue_of(SOURCE).run()
 
 

@@ -60,7 +60,7 @@ def run_queue(folder, said, runs, largest_file=resource.RLIM_INFINITY):
 
 
 def queue_process(*arguments):
-    """A process that is a queue, and the end of a pipe that hears what it says."""
+    """A process that is a queue, and the pipe in which it says what went wrong."""
     ours, theirs = nursery().Pipe(duplex=False)
     process = nursery().Process(target=run_queue, args=(arguments[0], theirs, *arguments[1:]))
     process.start()
@@ -126,7 +126,7 @@ def test_a_run_whose_worker_is_killed_goes_on(agenda_of, store, workshop, quick_
     Queue(agenda_of(run), workers=1).run()
     assert outcomes(store) == [(run.key, "finished")]
     assert len(store.find(run).losses) == 4
-    first, second = (list(filter(None, told)) for told in shares.values())
+    first, second = (list(filter(None, some)) for some in shares.values())
     assert min(first) < 1 / 4 < min(second)  # it did not begin again
 
 
@@ -315,7 +315,7 @@ def test_a_queue_is_not_shared_by_torchrun(agenda_of, monkeypatch):
 
 def test_a_folder_that_cannot_be_worked_in_is_named(agenda_of, workshop):
     workshop.folder.write_text("no folder")
-    with pytest.raises(InputError, match=r"runs cannot be worked in .*: make it a folder"):
+    with pytest.raises(InputError, match=r"runs cannot be used .*: make it a folder"):
         Queue(agenda_of(RUN)).run()
 
 

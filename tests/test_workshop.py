@@ -21,9 +21,9 @@ def test_a_run_that_another_process_trains_is_left_alone(workshop, store):
 
 
 def test_what_is_wanted_of_a_net_stands_in_its_record(workshop, store):
-    made = workshop.do(RUN, store, wanted=Wanted((testing.Test(Protocol((40,))),)))
-    assert [evaluation.protocol for evaluation in made.evaluations] == [RUN.protocol, Protocol((40,))]
-    assert list(store) == [made]
+    record = workshop.do(RUN, store, wanted=Wanted((testing.Test(Protocol((40,))),)))
+    assert [evaluation.protocol for evaluation in record.evaluations] == [RUN.protocol, Protocol((40,))]
+    assert list(store) == [record]
 
 
 def test_a_record_that_is_enough_is_all_that_is_done(workshop, store):
@@ -66,8 +66,8 @@ def test_a_damaged_checkpoint_begins_again_and_what_was_half_written_goes(worksh
     half.touch()
     others.touch()
     steps = []
-    made = workshop.attempt(RUN, watch=lambda done, *_: steps.append(done))
-    assert (made.outcome, steps[0]) == ("finished", 1)
+    record = workshop.attempt(RUN, watch=lambda done, *_: steps.append(done))
+    assert (record.outcome, steps[0]) == ("finished", 1)
     assert others.exists() and not half.exists()
     assert workshop.weights(RUN.key).exists()
 

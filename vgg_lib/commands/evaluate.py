@@ -38,12 +38,12 @@ def evaluate(
     photos = photographs(world, "train", data).held_out()
     for net, classes in loaded:
         if net.num_classes != len(photos.classes):
-            told = f"tell {net.num_classes} classes apart, preset {world.name!r} has {len(photos.classes)}"
+            mismatch = f"tell {net.num_classes} classes apart, preset {world.name!r} has {len(photos.classes)}"
         elif classes and classes != photos.classes:
-            told = f"know {', '.join(classes[:3])} …, the photographs of preset {world.name!r} are of other classes"
+            mismatch = f"know {', '.join(classes[:3])} …, the photographs of preset {world.name!r} are of other classes"
         else:
             continue
-        raise InputError(f"the weights {told}: choose the preset that they were trained with")
+        raise InputError(f"the weights {mismatch}: choose the preset that they were trained with")
     result = testing.evaluate(nets, photos, protocol, "held-out")
     print(
         f"network {' and '.join(net.name for net in nets)}, {len(photos)} held-out images of {world.name!r}, {protocol}"

@@ -18,7 +18,7 @@ from vgg_lib.training.runs import Run
 
 @dataclass(frozen=True)
 class Status:
-    """Where a study stands: numbers of runs, the failures, and the hours left (``None`` while no run tells)."""
+    """Where a study stands: numbers of runs, the failures, and the hours left (``None`` until a run is finished)."""
 
     done: int
     diverged: int
@@ -29,16 +29,16 @@ class Status:
 
     @property
     def failed(self) -> int:
-        """Runs whose record says why there is no result."""
+        """How many runs have a record that says why there is no result."""
         return len(self.failures)
 
 
 @dataclass
 class Agenda:
-    """The runs that a study asks for, those in ``store`` being done; they are trained in ``workshop``.
+    """What a study still needs. Runs with a record in ``store`` are done; the others are to be trained in ``workshop``.
 
-    ``seeds`` is how many runs each arm has, if not as many as the study wants. Failed runs are missing only with
-    ``again``, and only until they fail once more. Raises :class:`InputError` for fewer than 1 seed.
+    ``seeds`` is the number of runs of each arm, if not what the study says. With ``again`` failed runs count as missing
+    until they fail once more. Raises :class:`InputError` for fewer than 1 seed.
     """
 
     study: Study
@@ -53,11 +53,11 @@ class Agenda:
             raise InputError(f"seeds is {self.seeds}: choose 1 or more")
 
     def runs(self, known: Known) -> list[Run]:
-        """All runs that the study can name with the records so far."""
+        """All runs that the study can name so far."""
         return self.study.runs(known, self.seeds)
 
     def missing(self, known: Known) -> list[Run]:
-        """The runs that have no record yet, in order; in place of a warm start the run whose weights it lacks."""
+        """The runs without a record, in order; for a warm start whose weights are missing, the run that makes them."""
         runs = self.runs(known)
         sources = {run.key: run for run in [*(record.run for record in known.values()), *runs]}
         missing = []
@@ -79,18 +79,18 @@ class Agenda:
         return any(other.warm_start == run.key for other in self.runs(known) if not self._is_done(other.key, known))
 
     def needs_weights(self, run: Run, known: Known) -> bool:
-        """Whether the weights of a run are to be kept: as the study says, or since a missing run starts from them."""
+        """Whether the weights of a run must stay: the study keeps them, or a missing run starts from them."""
         return self.study.keep_weights(run) or self.is_source(run, known)
 
     def remove_weights(self, known: Known) -> None:
-        """Remove the weights of those runs that are done and that need them no more."""
+        """Remove the weights of runs that are done, where nothing needs them any more."""
         for run in self.runs(known):
             weights = self.workshop.weights(run.key)
             if run.key in known and weights.exists() and not self.needs_weights(run, known):
                 weights.unlink(missing_ok=True)
 
     def status(self, workers: int) -> Status:
-        """Where the study stands. The hours left, with so many ``workers``, follow from the pace of what is done."""
+        """Where the study stands. The hours left are for so many ``workers``, at the pace of what is done."""
         known = self.store.latest()
         runs = self.runs(known)
         found = [known[run.key] for run in runs if run.key in known]
@@ -118,7 +118,7 @@ class Agenda:
         return known[key].outcome != "failed" or not self.again or key in self._given_up
 
     def _failed(self, key: str, known: Known) -> bool:
-        """Whether there will be no weights of a run."""
+        """Whether there will never be weights of a run."""
         return self._is_done(key, known) and (known[key].outcome == "failed" or key in self._given_up)
 
 
@@ -138,7 +138,7 @@ def training_seconds(record: Record) -> float:
 
 
 def read_photographs(runs: Iterable[Run], root: Path | None = None) -> None:
-    """See that the photographs of runs are there, and decode them once, before several workers want them."""
+    """Find the photographs of runs and decode them, once, before several workers need them."""
     wanted = {}
     for run in runs:
         for split in ("train", "val") if run.test_set == "validation" else ("train",):

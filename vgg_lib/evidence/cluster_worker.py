@@ -40,8 +40,8 @@ def train_run(
     """Train a run from where it stopped, logging to ``topic`` how far it is.
 
     ``wanted`` is what to measure of its net, ``start_from`` the content of the file of weights that it starts from.
-    Ends with :class:`Abandoned` when nobody waits for the run any more. Raises :class:`InputError`, naming the worker,
-    for photographs that it does not have, and for a folder that it cannot write to.
+    Raises :class:`Abandoned` when the queue no longer waits for the run, and :class:`InputError`, naming the worker,
+    for photographs that it does not have and for a folder that it cannot write to.
     """
     from distributed import get_worker
 
@@ -73,7 +73,7 @@ def train_run(
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
     except OSError as error:
-        raise InputError(f"{name}: {workshop.folder} cannot be worked in ({error}): choose another folder") from error
+        raise InputError(f"{name}: {workshop.folder} cannot be used ({error}): choose another folder") from error
     return record, weights, worker.address
 
 

@@ -164,7 +164,7 @@ class Queue:
                 return
 
     def _collect(self, jobs: list[_Job]) -> bool:
-        """Take in, for a moment, what the workers send. Whether a run has ended."""
+        """Wait a moment for what the workers send; whether a run has ended."""
         if not jobs:  # all that is missing is being trained by other queues
             time.sleep(DRAW_AGAIN)
         ready = connection.wait([job.pipe for job in jobs], timeout=DRAW_AGAIN) if jobs else []
@@ -199,10 +199,10 @@ class Queue:
 
 
 def open_workshop(workshop: Workshop) -> None:
-    """See that this process is alone as a queue, and that runs can be trained in that folder."""
+    """Make the folder to train in; raises :class:`InputError` where that fails, and under ``torchrun``."""
     if processes() > 1:
         raise InputError(f"torchrun started {processes()} queues as one: start it alone, with --workers")
     try:
         workshop.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{workshop.folder} cannot be worked in ({error}): make it a folder") from error
+        raise InputError(f"{workshop.folder} cannot be used ({error}): make it a folder") from error

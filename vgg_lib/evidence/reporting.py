@@ -22,7 +22,7 @@ _FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {postfix} [{elapsed}<{remaining}]"
 
 
 class Abandoned(BaseException):
-    """The queue that wanted a run is gone: no fault of the run's, so no ``except Exception`` may take it for one."""
+    """The queue that wanted a run is gone. No fault of the run, so ``except Exception`` must not catch it."""
 
 
 def reporter(send: Callable[[Report], None]) -> Watch:
