@@ -1,5 +1,6 @@
 """The explorers: what they read is what the library holds, they stay small, and they ask nobody else for anything."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -13,7 +14,6 @@ from PIL import Image
 from vgg_lib.book import explorers as explore
 from vgg_lib.book.figures import COLOURS
 from vgg_lib.book.figures.effects import seed_errors
-from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.statistics import paired_difference
 from vgg_lib.evidence.store import recorded, studies_with_records
 from vgg_lib.networks.table import NETWORKS
@@ -63,8 +63,8 @@ def test_every_record_is_there_with_all_its_tests():
 
 def test_a_run_that_diverged_counts_as_guessing_and_one_that_failed_has_no_test():
     [record] = recorded("first")
-    lost = {"evaluations": (), "losses": (), "reason": "for a test"}
-    diverged, failed = (Record(**{**vars(record), **lost, "outcome": outcome}) for outcome in ("diverged", "failed"))
+    lost = dataclasses.replace(record, evaluations=(), losses=(), reason="for a test", outcome="failed")
+    diverged, failed = dataclasses.replace(lost, outcome="diverged"), lost
     [test] = explore.evaluations_of(diverged)
     assert (test.errors["top1"], test.protocol, test.test_set) == (90.0, record.run.protocol, "held-out")
     assert explore.evaluations_of(failed) == ()
