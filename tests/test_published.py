@@ -1,6 +1,7 @@
 """Weights from elsewhere: torchvision's and the original release's, or a sentence that says why not."""
 
 import pickle
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -209,10 +210,177 @@ def test_code_in_a_file_is_not_run(tmp_path, save):
 
 @pytest.mark.parametrize(
     "held",
-    [torch.zeros(3), [torch.zeros(3)], {"epoch": 3, "state_dict": {"w": torch.zeros(3)}}, {0: torch.zeros(3)}],
+    [torch.zeros(3), [torch.zeros(3)], {"epoch": 3, "config": {"lr": 0.1}}, {0: torch.zeros(3)}],
     ids=["tensor", "list", "checkpoint", "numbered"],
 )
 def test_what_is_no_state_dict_is_refused(tmp_path, held):
     torch.save(held, tmp_path / "w.pth")
-    with pytest.raises(InputError, match=rf"w\.pth holds a {type(held).__name__}, and a state_dict .* was expected"):
+    found = " of " + ", ".join(map(repr, held)) if isinstance(held, dict) else ""
+    says = rf"w\.pth holds a {type(held).__name__}{found}, and a state_dict .* was expected"
+    with pytest.raises(InputError, match=says):
         load_published(tmp_path / "w.pth", "A")
+
+
+X = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+def as_the_authors_release(tensors):
+    places = {"0": "1", "3": "4", "6": "6"}
+    return {re.sub(r"classifier\.(\d)", lambda m: f"classifier.{places[m[1]]}", k): v for k, v in tensors.items()}
+
+
+def optimiser():
+    net = torch.nn.Linear(2, 2)
+    return torch.optim.SGD(net.parameters(), 0.1, momentum=0.9).state_dict()
+
+
+#: What people's files hold of the weights of a net.
+WRAPPINGS = {
+    "state_dict": lambda w: {"state_dict": w, "epoch": 90, "optimizer": optimiser(), "arch": "vgg11"},
+    "model": lambda w: {"model": w, "args": None},
+    "model_state_dict": lambda w: {"epoch": 3, "model_state_dict": w, "optimizer_state_dict": optimiser()},
+    "twice": lambda w: {"model": {"state_dict": w}},
+    "with numbers": lambda w: w | {"epoch": 3},
+    "data parallel": lambda w: {f"module.{k}": v for k, v in w.items()},
+    "data parallel inside": lambda w: {k.replace("features.", "features.module."): v for k, v in w.items()},
+    "compiled": lambda w: {f"_orig_mod.{k}": v for k, v in w.items()},
+    "a part of a model": lambda w: {f"model.backbone.{k}": v for k, v in w.items()},
+    "convolutions for fc": lambda w: w | {"classifier.3.weight": w["classifier.3.weight"][:, :, None, None]},
+    "float16": lambda w: {k: v.half() for k, v in w.items()},
+    "float64": lambda w: {k: v.double() for k, v in w.items()},
+}
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+@torch.inference_mode()
+def test_weights_are_found_in_what_people_save(tmp_path, wrapping):
+    net = small()
+    if wrapping == "float16":
+        net = net.half().float()
+    torch.save(WRAPPINGS[wrapping](dict(net.state_dict())), tmp_path / "w.pth")
+    torch.testing.assert_close(load_published(tmp_path / "w.pth", "A", image_size=32)(X), net(X))
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@torch.inference_mode()
+def test_wrapped_names_of_normalised_nets_and_the_papers_do_as_well(batch_norm):
+    net = small(batch_norm=batch_norm)
+    tensors = {f"module.{k}": v for k, v in net.state_dict().items() if "num_batches_tracked" not in k}
+    torch.testing.assert_close(load_published(tensors, "A", image_size=32)(X), net(X))
+    if not batch_norm:
+        tensors = {f"module.{k}": v for k, v in by_the_papers_names(net).items()}
+        torch.testing.assert_close(load_published(tensors, "A", image_size=32)(X), net(X))
+
+
+@torch.inference_mode()
+def test_the_layout_of_the_authors_release_is_read_and_asks_for_its_convention():
+    net = small()
+    released = as_the_authors_release(net.state_dict())
+    assert {"classifier.1.weight", "classifier.4.weight"} <= set(released)
+    torch.testing.assert_close(load_published(released, "A", "caffe", image_size=32)(X), net(X))
+    with pytest.warns(UserWarning, match="named like the conversion of the authors' release.* convention='caffe'"):
+        load_published(released, "A", image_size=32)
+
+
+def only(part):
+    return lambda w: {k: v for k, v in w.items() if k.startswith(part)}
+
+
+@pytest.mark.parametrize(
+    ("keep", "lost"),
+    [
+        (only("features"), "fc6, fc7, fc8"),
+        (lambda w: {k.removeprefix("features."): v for k, v in only("features")(w).items()}, "fc6, fc7, fc8"),
+        (lambda w: {k: v for k, v in w.items() if not k.startswith("classifier.6")}, "fc8"),
+    ],
+    ids=["features", "numbers", "no fc8"],
+)
+@torch.inference_mode()
+def test_features_alone_are_loaded_and_what_is_missing_is_told(keep, lost):
+    net = small()
+    with pytest.warns(UserWarning, match=f"the state_dict has no {lost}: the net has its features, and cannot tell"):
+        loaded = load_published(keep(net.state_dict()), "A", image_size=32)
+    torch.testing.assert_close(loaded.features(X), net.features(X))
+    assert loaded.num_classes == 1000
+    torch.testing.assert_close(loaded.posteriors(X), torch.full((2, 1000), 1e-3))
+
+
+@pytest.mark.parametrize("name", ["vgg.safetensors.bin", "vgg.pth"])
+def test_safetensors_are_read_whatever_they_are_called(tmp_path, name):
+    save_file(small().state_dict(), tmp_path / name)
+    assert load_published(tmp_path / name, "A", image_size=32).num_classes == 5
+
+
+def test_a_pytorch_file_called_safetensors_is_read(tmp_path):
+    torch.save(small().state_dict(), tmp_path / "w.safetensors")
+    assert load_published(tmp_path / "w.safetensors", "A", image_size=32).num_classes == 5
+
+
+CAFFE = b"\n\x14VGG_ILSVRC_16_layer\x12\x04data"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "it is an HDF5 file, as Keras writes"),
+        (CAFFE, "it is a Caffe model"),
+        (b"<!DOCTYPE html><html>", "it is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:", "it is a Git LFS pointer .*: run `git lfs pull`"),
+        (b"\x93NUMPY\1\0", "it is a NumPy array"),
+        (b"\x08\x07\x12\x07pytorch\x1a", "it is an ONNX model"),
+        (b"\x1f\x8b\x08\0", "it is a compressed archive"),
+        (b"\x89PNG\r\n\x1a\n", "it is a picture"),
+    ],
+)
+def test_what_is_no_file_of_weights_is_called_what_it_is(tmp_path, content, says):
+    (tmp_path / "vgg16.pth").write_bytes(content)
+    with pytest.raises(InputError, match=rf"vgg16\.pth is cut off or no file of weights \({says}"):
+        load_published(tmp_path / "vgg16.pth", "D")
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:FutureWarning")
+def test_a_torchscript_program_is_called_that(tmp_path):
+    torch.jit.script(torch.nn.Linear(2, 2)).save(tmp_path / "net.pt")
+    with pytest.raises(InputError, match=r"net\.pt is a TorchScript program: save the state_dict"):
+        load_published(tmp_path / "net.pt", "D")
+
+
+def test_a_folder_is_called_that(tmp_path):
+    with pytest.raises(InputError, match="is a folder: name the file of weights in it"):
+        load_published(tmp_path, "D")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda t: t.fill_(float("nan")), "has values in features.0.weight that are not finite"),
+        (lambda t: t.fill_(float("inf")), "has values in features.0.weight that are not finite"),
+        (lambda t: t.to(torch.int8), "has features.0.weight in int8, not floating-point"),
+        (lambda t: t.to(torch.complex64), "has features.0.weight in complex64"),
+        (lambda t: t.to_sparse(), "has features.0.weight in sparse float32, not"),
+    ],
+)
+def test_values_that_are_no_weights_are_refused(change, says):
+    tensors = small().state_dict()
+    with pytest.raises(InputError, match=says):
+        load_published(tensors | {"features.0.weight": change(tensors["features.0.weight"])}, "A", image_size=32)
+
+
+@pytest.mark.parametrize(("holds", "taken_for"), [("E", "D"), ("B", "C"), ("A", "E"), ("A-LRN", "B")])
+def test_weights_of_another_network_are_told_by_name(holds, taken_for):
+    with pytest.raises(InputError, match=f"so it does not hold network {taken_for}: it is nearest to network {holds}$"):
+        load_published(small(holds).state_dict(), taken_for, image_size=32)
+
+
+def test_another_kind_of_network_is_told_by_the_names_it_has():
+    with torch.device("meta"):
+        tensors = torchvision.models.resnet18().state_dict()
+    with pytest.raises(InputError, match=r"holds no VGG network, .*: it has bn1\.bias, .* and 119 more"):
+        load_published(tensors, "D")
+
+
+def test_a_file_with_two_nets_is_refused():
+    tensors = small().state_dict()
+    both = {f"{role}.{k}": v for role in ("student", "teacher") for k, v in tensors.items()}
+    with pytest.raises(InputError, match=r"holds several nets, of which teacher\.features\.0\.weight is one's"):
+        load_published(both, "A", image_size=32)

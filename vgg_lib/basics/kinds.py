@@ -54,7 +54,7 @@ def kind_of(path: Path) -> Kind | None:
 
 
 def looks_like_safetensors(path: Path) -> bool:
-    """Whether the file begins as safetensors do: a length, then the JSON that is so long."""
+    """Whether a file begins as safetensors do, with a length and JSON, or has their ending and is no zip archive."""
     with path.open("rb") as file:
-        length, start = int.from_bytes(file.read(8), "little"), file.read(1)
-    return start == b"{" and length <= path.stat().st_size
+        start = file.read(9)
+    return start[8:] == b"{" or (path.suffix == ".safetensors" and not start.startswith(b"PK"))

@@ -6,18 +6,20 @@ it is set here as the net's ``preprocessing`` and applied by ``evaluation.poster
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from pickle import UnpicklingError
+from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.networks.model import VGG, vgg
 from vgg_lib.networks.preprocessing import Preprocessing
 from vgg_lib.networks.table import Network
+from vgg_lib.networks.weight_files import read_tensors, unwrap
+from vgg_lib.networks.weight_names import HEAD, is_of_the_authors_release, nearest_network, torchvision_names
 
 #: What inputs each convention's weights were trained on. torchvision gives its means and deviations for 0..1; the
 #: original release works on 0..255, blue first (its means are those of the authors' Caffe files).
@@ -30,7 +32,7 @@ CONVENTIONS: dict[str, Preprocessing] = {
 
 
 def load_published(
-    weights: str | Path | Mapping[str, Tensor],
+    weights: str | Path | Mapping[str, Any],
     network: str | Network,
     convention: str = "torchvision",
     *,
@@ -39,30 +41,42 @@ def load_published(
     """A net with weights from elsewhere, ready to test with, its preprocessing set.
 
     ``weights`` is a file (safetensors, or PyTorch's, of which tensors alone are read and no code is run) or a
-    state_dict. Names are torchvision's (``features.0.weight``) or the paper's (``conv1_1.weight`` … ``fc8.bias``). The
-    number of classes, the width and batch normalisation are read off the tensors.
+    state_dict; a training program's dict with one inside does as well. Names are torchvision's
+    (``features.0.weight``) or the paper's (``conv1_1.weight`` … ``fc8.bias``), with what wrappers add to them. The
+    number of classes, the width and batch normalisation are read off the tensors. Layers ``fc6`` to ``fc8`` may be
+    missing: a warning says so, and the net then answers that all classes are equally probable.
 
-    Raises :class:`InputError` for an unknown network or convention, for a file that is missing, cut off or holds
-    code, and for tensors that are missing, left over, or of another network's shape; each says which.
+    Raises :class:`InputError` for an unknown network or convention, for a file that is missing, cut off, something
+    else or holds code, and for tensors that are missing, left over, of another network's shape, not finite or not
+    floating-point; each says which.
     """
     check_choice("convention", convention, CONVENTIONS)
     origin = str(weights) if isinstance(weights, str | Path) else "the state_dict"
-    tensors = dict(read_tensors(Path(weights)) if isinstance(weights, str | Path) else weights)
+    tensors = read_tensors(Path(weights)) if isinstance(weights, str | Path) else unwrap(weights, origin)
+    if convention == "torchvision" and is_of_the_authors_release(tensors):
+        warnings.warn(
+            f"{origin} is named like the conversion of the authors' release, whose inputs are blue first, 0..255: "
+            "they are given to it with convention='caffe'",
+            stacklevel=2,
+        )
     with torch.device("meta"):
         draft = vgg(network, batch_norm=any("running_mean" in name for name in tensors), image_size=image_size)
-    tensors = _torchvision_names(tensors, draft)
+    tensors = torchvision_names(tensors, draft, origin)
     _check_names(origin, tensors, draft)
+    _check_values(origin, tensors)
     layers = draft.weight_layers()
-    width = len(tensors["features.0.weight"]) / len(layers["conv1_1"].weight)
+    bias = tensors.get("classifier.6.bias")
     net = vgg(
         network,
-        num_classes=len(tensors["classifier.6.bias"]),
+        num_classes=1000 if bias is None else len(bias),
         image_size=image_size,
-        width=width,
+        width=len(tensors["features.0.weight"]) / len(layers["conv1_1"].weight),
         batch_norm=draft.batch_norm,
     )
     for name, expected in net.state_dict().items():
-        if tensors[name].shape != expected.shape:
+        if name not in tensors:
+            tensors[name] = torch.zeros_like(expected)
+        elif tensors[name].shape != expected.shape:
             raise InputError(
                 f"{origin} has {name} of shape {tuple(tensors[name].shape)}, where network {net.name} at {image_size} "
                 f"pixels has {tuple(expected.shape)}: these are weights of another network"
@@ -72,43 +86,41 @@ def load_published(
     return net.to(memory_format=torch.channels_last).eval()
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The named tensors in a safetensors file, or in a PyTorch file, read without running any code in it.
-
-    Raises :class:`InputError` for a file that is missing, cut off, holds code, or no named tensors.
-    """
-    if not path.is_file():
-        raise InputError(f"there is no file of weights at {path}")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        held = torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        raise InputError(f"{path} holds more than tensors, code perhaps: nothing of it was run or read") from error
-    except Exception as error:  # a damaged file leads PyTorch's reader to errors of any kind
-        reason = str(error).split(".")[0] or type(error).__name__
-        raise InputError(f"{path} is cut off or no file of weights ({reason}): get it again") from error
-    if not isinstance(held, Mapping) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in held.items()):
-        raise InputError(f"{path} holds a {type(held).__name__}, and a state_dict of named tensors was expected")
-    return dict(held)
-
-
-def _torchvision_names(tensors: Mapping[str, Tensor], draft: VGG) -> dict[str, Tensor]:
-    """The same tensors by torchvision's names, whichever of the two ways they are named."""
-    places = {id(layer): name for name, layer in draft.named_modules()}
-    by_paper = {
-        f"{paper}.{kind}": f"{places[id(layer)]}.{kind}"
-        for paper, layer in draft.weight_layers().items()
-        for kind in ("weight", "bias")
-    }
-    return {by_paper.get(name, name): tensor for name, tensor in tensors.items()}
-
-
 def _check_names(origin: str, tensors: Mapping[str, Tensor], draft: VGG) -> None:
-    expected = set(draft.state_dict())
-    for what, names in (("lacks", expected - set(tensors)), ("also has", set(tensors) - expected)):
-        if names:
-            some = ", ".join(sorted(names)[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-            raise InputError(
-                f"{origin} {what} {some}, so it does not hold network {draft.name}: choose the network it was made for"
+    """Refuse other names than the net's; warn of fully connected layers that are missing."""
+    expected, found = set(draft.state_dict()), set(tensors)
+    strange = found - expected
+    lost = [name for name, place in HEAD.items() if not {f"{place}.weight", f"{place}.bias"} & found]
+    missing = {name for name in expected - found if name.rpartition(".")[0] not in [HEAD[name] for name in lost]}
+    if not missing and not strange:
+        if lost:
+            warnings.warn(
+                f"{origin} has no {', '.join(lost)}: the net has its features, and cannot tell classes apart",
+                stacklevel=3,
             )
+        return
+    nearest = nearest_network(tensors)
+    if nearest is None:
+        raise InputError(
+            f"{origin} holds no VGG network, whose tensors are called features.0.weight, say, or conv1_1.weight: "
+            f"it has {_some(found)}"
+        )
+    told = f"lacks {_some(missing)}" if missing else f"also has {_some(strange)}"
+    way_out = "choose the network it was made for" if nearest == draft.name else f"it is nearest to network {nearest}"
+    raise InputError(f"{origin} {told}, so it does not hold network {draft.name}: {way_out}")
+
+
+def _some(names: Collection[str]) -> str:
+    return ", ".join(sorted(names)[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _check_values(origin: str, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse what is no weight: whole numbers, as quantised nets have, and what is not finite."""
+    for name, tensor in tensors.items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        if not tensor.is_floating_point() or tensor.layout != torch.strided:
+            kind = "sparse " * (tensor.layout != torch.strided) + str(tensor.dtype).removeprefix("torch.")
+            raise InputError(f"{origin} has {name} in {kind}, not floating-point: get weights that are not quantised")
+        if not tensor.is_meta and not bool(tensor.isfinite().all()):
+            raise InputError(f"{origin} has values in {name} that are not finite: the training that made it diverged")
