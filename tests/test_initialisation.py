@@ -162,8 +162,8 @@ def test_a_warm_start_that_does_not_fit_names_the_layer_and_touches_nothing(net,
     [
         ("gaussian", None, "unknown initialisation 'gaussian': choose from normal"),
         ("normal", None, "'normal' needs a sigma above 0"),
-        ("normal-fan-in", -1.0, "got -1.0"),
-        ("normal", float("nan"), "got nan"),
+        ("normal-fan-in", -1.0, "sigma is -1.0: choose a number above 0, or None"),
+        ("normal", float("nan"), "sigma is nan: choose"),
         ("he", 0.1, "leave sigma out"),
     ],
 )
