@@ -132,5 +132,8 @@ def to_json(value: Any) -> Any:
 
 
 def run_from_json(described: dict[str, Any]) -> Run:
-    """The Run that :func:`to_json` described; raises ``ValueError`` or ``LookupError`` where it does not fit."""
-    return msgspec.convert(described, Run)
+    """The Run that :func:`to_json` described; raises ``ValueError`` where it does not fit."""
+    try:
+        return msgspec.convert(described, Run)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from error

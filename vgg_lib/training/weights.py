@@ -83,11 +83,11 @@ def load_net(path: str | Path, network: str | None = None) -> tuple[VGG, tuple[s
 def run_of(path: str | Path) -> Run:
     """The run that made the weights in a file; raises what :func:`load_net` raises, and where no run is named."""
     described, _ = _read(Path(path))
+    if "run" in described and not described["run"]:
+        raise InputError(f"{path} does not say which run made it: `vgg-lib train` writes weights that do")
     try:
-        if not described["run"]:
-            raise InputError(f"{path} does not say which run made it: `vgg-lib train` writes weights that do")
         return run_from_json(described["run"])
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} does not describe a run of this library ({error}): train it again") from error
 
 
