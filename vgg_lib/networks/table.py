@@ -3,6 +3,7 @@
 A network is a tuple of stages of layers; every stage ends in a 2×2 max-pool, and the last stage is
 followed by two fully connected layers of 4096 and the classifier. A network of your own is one line:
 
+>>> import torch
 >>> from vgg_lib.networks.model import vgg
 >>> NETWORKS["tiny"] = Network((conv(64),), (conv(128), conv(128, kernel=1)))
 >>> vgg("tiny", num_classes=10, image_size=32, width=0.25)(torch.zeros(2, 3, 32, 32)).shape
