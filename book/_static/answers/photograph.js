@@ -47,7 +47,7 @@ answers.parts.photograph = (figure) => {
 
   const samples = answers.samples.map(({ name, alt, data }, i) => {
     const button = el("button", { type: "button", "aria-pressed": "false", title: name },
-      el("img", { src: data, alt, width: 96, height: 72 }));
+      el("img", { src: data, alt }));
     button.addEventListener("click", async () => {
       for (const other of samples) other.setAttribute("aria-pressed", String(other === button));
       const image = button.firstChild;
