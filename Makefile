@@ -8,7 +8,7 @@ BUILD  := book/_build
 # The book and its tests see the embedded data set alone, whatever this machine has; and no progress bars in stored outputs.
 CLEAN_ROOM := env -u VGG_LIB_DATA VGG_LIB_CACHE=$(CURDIR)/$(BUILD)/cache TQDM_DISABLE=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: book test check style types layers schemas unit nbval html links test-browser refresh repository minimum elsewhere matrix unpinned tomorrow lock clean
+.PHONY: book test check style types layers schemas unit nbval html pdf stills links test-browser refresh repository minimum elsewhere matrix unpinned tomorrow lock clean
 
 book: $(READY)  ## Execute every notebook on the embedded data set and build the HTML
 	$(CLEAN_ROOM) jupyter-book build . --all --warningiserror --path-output book
@@ -45,6 +45,12 @@ html: $(READY)  ## Build the HTML from the stored outputs
 	sed -e 's/execute_notebooks: force/execute_notebooks: "off"/' -e 's|book/_ext|../_ext|g' _config.yml > $(BUILD)/stored.yml
 	$(CLEAN_ROOM) jupyter-book build . --all --warningiserror --path-output book --config $(BUILD)/stored.yml
 
+pdf: $(READY) $(BUILD)/html/index.html  ## The book as last built in one file, linked from its front page: needs a browser
+	$(CLEAN_ROOM) python book/pdf.py
+
+stills: $(READY) html  ## The still pictures of the page that answers, anew where its nets are: needs a browser
+	$(CLEAN_ROOM) python book/stills.py
+
 links: html  ## Whether the links to other sites still lead somewhere: needs a network
 	$(CLEAN_ROOM) jupyter-book build . --path-output book --config $(BUILD)/stored.yml --builder custom --custom-builder linkcheck
 
@@ -61,6 +67,7 @@ refresh: $(READY)  ## Execute the notebooks in place and rewrite what is made fr
 	$(BIN)/vgg-lib power > book/power_table.md
 	$(BIN)/vgg-lib table pilot > book/pilot_table.md
 	$(CLEAN_ROOM) python -m vgg_lib.book.explorers book/_static/explore
+	$(BIN)/python book/assemble.py
 	$(CLEAN_ROOM) jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 repository: $(READY)  ## make repository URL=https://github.com/OWNER/NAME: launch buttons, first cells, links; with URL= none
@@ -71,7 +78,7 @@ minimum:  ## The library's tests with the oldest versions that pyproject.toml al
 	.venv-minimum/bin/pip install --quiet uv
 	cd .venv-minimum && bin/uv pip compile --no-config --python bin/python --resolution lowest-direct --extra cluster --extra transfer --quiet \
 	  ../pyproject.toml --output-file oldest.txt
-	cd .venv-minimum && VIRTUAL_ENV=$$PWD bin/uv pip install --no-config --requirement oldest.txt hypothesis psutil pytest scikit-image
+	cd .venv-minimum && VIRTUAL_ENV=$$PWD bin/uv pip install --no-config --requirement oldest.txt hypothesis psutil pytest scikit-image wasmtime
 	cd .venv-minimum && VIRTUAL_ENV=$$PWD bin/uv pip install --no-config --no-deps --editable ..
 	env -u VGG_LIB_DATA TQDM_DISABLE=1 OMP_NUM_THREADS=1 .venv-minimum/bin/pytest --ignore=tests/test_book.py
 

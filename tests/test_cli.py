@@ -12,14 +12,16 @@ import pytest
 from helpers.command_line import Said, command, environment
 from PIL import Image
 
+from vgg_lib.book.answering import about
+from vgg_lib.book.export import best_carried
 from vgg_lib.cli import main
 from vgg_lib.commands import doctor
-from vgg_lib.data.embedded import THINGS, embedded
+from vgg_lib.data.embedded import embedded
 from vgg_lib.evaluation.posteriors import posteriors, top_errors
 from vgg_lib.evaluation.protocols import Protocol
 from vgg_lib.evidence.store import Store, recorded
 from vgg_lib.networks.model import vgg
-from vgg_lib.training.weights import carried, load_net, save_net
+from vgg_lib.training.weights import load_net, save_net
 
 CARRIED = Path(str(files("vgg_lib"))) / "weights_carried" / "things.safetensors"
 
@@ -55,7 +57,9 @@ def test_train_evaluate_predict_go_end_to_end(vgg_lib, tmp_path):
 
     assert f"top1 error {record.error:.1f} %" in vgg_lib("evaluate", "--network", "A").out
 
-    said = vgg_lib("predict", thing(tmp_path), "--top", 3).out.splitlines()
+    answered = vgg_lib("predict", thing(tmp_path), "--top", 3)
+    assert answered.err.strip() == f"asked: {record.run}"
+    said = answered.out.splitlines()
     assert said[0] == str(thing(tmp_path))
     assert len(said) == 4 and all(line.endswith("%") for line in said[1:])
 
@@ -67,12 +71,25 @@ def thing(folder: Path) -> Path:
     return path
 
 
-def test_predict_without_trained_weights_asks_the_net_that_is_carried(vgg_lib, tmp_path):
-    image = embedded("train").images[:1]
-    [scores] = posteriors(carried()[0], image, Protocol((37,)))  # 32 · 256 / 224
-    first, *_ = vgg_lib("predict", thing(tmp_path)).out.splitlines()[1:]
-    assert first.split()[0] == list(THINGS)[scores.argmax()]
+def test_predict_without_trained_weights_asks_the_best_net_that_is_carried(vgg_lib, tmp_path):
+    net, classes = load_net(best_carried())
+    [scores] = posteriors(net, embedded("train").images[:1], Protocol((73,)))
+    answered = vgg_lib("predict", thing(tmp_path))
+    first, *_ = answered.out.splitlines()[1:]
+    assert first.startswith(classes[scores.argmax()])
     assert first.endswith(f"{100 * scores.max():.1f} %")
+    told = about(best_carried())
+    assert told["run"] in answered.err and f"errs on {told['errorInBytes']:.1f} %" in answered.err
+    assert "photographs of Imagenette" in answered.err
+
+
+def test_export_writes_weights_and_script_beside_each_other(vgg_lib, tmp_path):
+    records = Path(str(files("vgg_lib"))) / "records" / "things.jsonl"
+    said = vgg_lib("export", CARRIED, "--store", records, "--folder", tmp_path / "mine")
+    assert said.code == 0, said.err
+    [record] = recorded("things")
+    assert f"top-1 error {record.error:.1f} %, in bytes" in said.out
+    assert {path.name for path in (tmp_path / "mine").iterdir()} == {"A-jittered.safetensors", "A-jittered.js"}
 
 
 def test_evaluate_gets_the_recorded_error_of_the_net_that_is_carried(vgg_lib):

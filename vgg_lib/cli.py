@@ -14,6 +14,7 @@ from vgg_lib.commands.describe import describe
 from vgg_lib.commands.doctor import doctor
 from vgg_lib.commands.download import download
 from vgg_lib.commands.evaluate import evaluate
+from vgg_lib.commands.export import export
 from vgg_lib.commands.power import power
 from vgg_lib.commands.predict import predict
 from vgg_lib.commands.protocols import protocols
@@ -42,6 +43,7 @@ COMMANDS = (
     evaluate,
     protocols,
     predict,
+    export,
     download,
     doctor,
     claim,

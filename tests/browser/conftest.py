@@ -2,23 +2,17 @@
 
 import functools
 import gzip
-import os
-import shutil
 import threading
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 from playwright.sync_api import sync_playwright
 
-HTML = Path(os.environ.get("BOOK_HTML", Path(__file__).parents[2] / "book" / "_build" / "html"))
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-MACOS = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
-HOW_TO_GET_ONE = """no Chromium or Chrome found. Get one, and run this again:
-  Debian, Ubuntu     apt-get install chromium
-  anywhere else      .venv/bin/playwright install chromium
-  one that you have  BOOK_BROWSER=/path/to/it make test-browser"""
+CHROMIUM = run_path(str(Path(__file__).parents[2] / "book" / "chromium.py"))
+HTML = CHROMIUM["HTML"]
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -55,19 +49,13 @@ def site():
         server.shutdown()
 
 
-def find_browser(own: Path) -> str:
-    """One that is named, or that the system has, or that Playwright has put in a folder of its own."""
-    if named := os.environ.get("BOOK_BROWSER"):
-        return named
-    found = [shutil.which(name) for name in BROWSERS] + [str(path) for path in (own, MACOS) if path.exists()]
-    return next(filter(None, found), None) or pytest.fail(HOW_TO_GET_ONE, pytrace=False)
-
-
 @pytest.fixture(scope="session")
 def browser():
     with sync_playwright() as playwright:
-        path = find_browser(Path(playwright.chromium.executable_path))
-        browser = playwright.chromium.launch(executable_path=path)
+        try:
+            browser = CHROMIUM["launch"](playwright)
+        except SystemExit as error:
+            pytest.fail(str(error), pytrace=False)
         yield browser
         browser.close()
 

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from vgg_lib.book.answering import introduction
+from vgg_lib.book.export import best_carried
 from vgg_lib.commands.shared import trained_weights
 from vgg_lib.data.decoding import decode
 from vgg_lib.evaluation.posteriors import posteriors
 from vgg_lib.evaluation.protocols import Protocol
-from vgg_lib.training.weights import carried, load_net
+from vgg_lib.training.weights import load_net
 
 
 def predict(
     photos: Annotated[list[Path], typer.Argument(help="Photographs of your own.")],
-    weights: Annotated[Path | None, typer.Option(help="Weights to use; the newest trained here when left out.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights to use; else the newest trained here, else those that are carried.")
+    ] = None,
     top: Annotated[int, typer.Option(help="How many classes to show.")] = 5,
 ) -> None:
     """Say what a trained net sees in photographs, densely at its own scale.
 
-    Without weights of your own it is the net that comes with the library, which knows ten embedded things.
+    Without weights of your own it is a net that comes with the library, trained on photographs of ten classes.
     """
     trained = [weights] if weights else trained_weights()[-1:]
-    net, classes = load_net(trained[0]) if trained else carried()
+    chosen = trained[0] if trained else best_carried()
+    net, classes = load_net(chosen)
+    print(f"asked: {introduction(chosen)}", file=sys.stderr)
     names = classes or tuple(f"class {i}" for i in range(net.num_classes))
     images = [decode(path) for path in photos]
     scores = posteriors(net, images, Protocol(scales=(round(net.image_size * 256 / 224),)))

@@ -28,7 +28,12 @@ def save_net(net: VGG, path: str | Path, *, classes: tuple[str, ...] = (), run: 
 
     The file is there whole or not at all. Raises :class:`InputError` where it cannot be written.
     """
-    described = {
+    return write(net.state_dict(), describe(net, classes, run), path)
+
+
+def describe(net: VGG, classes: tuple[str, ...] = (), run: Run | None = None) -> dict[str, Any]:
+    """All of a net but its weights, as JSON has it."""
+    return {
         "name": net.name,
         "stages": to_json(net.network.stages),
         "num_classes": net.num_classes,
@@ -40,8 +45,15 @@ def save_net(net: VGG, path: str | Path, *, classes: tuple[str, ...] = (), run: 
         "classes": list(classes),
         "run": to_json(run) if run else None,
     }
+
+
+def write(tensors: dict[str, Tensor], described: dict[str, Any], path: str | Path) -> Path:
+    """Write the tensors of a net, with what :func:`describe` says of it; raises what :func:`save_net` raises.
+
+    Weights may be int8, each then with a ``….scale`` of as many numbers as it has output channels.
+    """
     path = Path(path)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as part:
         try:
             save_file(tensors, part, metadata={_ENTRY: json.dumps(described)})
@@ -58,7 +70,7 @@ def load_net(path: str | Path, network: str | None = None) -> tuple[VGG, tuple[s
     given, of another network.
     """
     path = Path(path)
-    described, tensors = _read(path)
+    described, tensors = read(path)
     try:
         if network is not None and described["name"] != network:
             raise InputError(f"{path} holds a net of network {described['name']}, and {network} was asked for")
@@ -74,15 +86,24 @@ def load_net(path: str | Path, network: str | None = None) -> tuple[VGG, tuple[s
         net.name = described["name"]
         p = described["preprocessing"]
         net.preprocessing = Preprocessing(tuple(p["mean"]), tuple(p["deviation"]), p["order"])
-        net.load_state_dict(tensors)
+        net.load_state_dict(floats(tensors))
     except (KeyError, TypeError, RuntimeError) as error:
         raise InputError(f"{path} does not describe a net of this library ({error}): write it again") from error
     return net.to(memory_format=torch.channels_last).eval(), tuple(described["classes"])
 
 
+def floats(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Whole numbers times the scale of their output channel; other tensors as they are."""
+    out = {name: tensor for name, tensor in tensors.items() if not name.endswith(".scale")}
+    for name in [name for name, tensor in out.items() if tensor.dtype == torch.int8]:
+        whole = out[name]
+        out[name] = whole.float() * tensors[f"{name}.scale"].view(-1, *[1] * (whole.ndim - 1))
+    return out
+
+
 def run_of(path: str | Path) -> Run:
     """The run that made the weights in a file; raises what :func:`load_net` raises, and where no run is named."""
-    described, _ = _read(Path(path))
+    described, _ = read(path)
     if "run" in described and not described["run"]:
         raise InputError(f"{path} does not say which run made it: `vgg-lib train` writes weights that do")
     try:
@@ -91,8 +112,9 @@ def run_of(path: str | Path) -> Run:
         raise InputError(f"{path} does not describe a run of this library ({error}): train it again") from error
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The description and the tensors in a file of :func:`save_net`."""
+def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The description and the tensors in a file of :func:`save_net`; raises what :func:`load_net` raises."""
+    path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no file of weights at {path}: `vgg-lib train` writes one")
     try:

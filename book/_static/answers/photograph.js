@@ -1,0 +1,96 @@
+/* Where the reader gives a photograph, or chooses one, and is told how far it has got. */
+"use strict";
+
+/** Says how much of the weights has come, from 0 to 1. */
+answers.progress = (share) => {
+  const bar = document.querySelector("figure.answers progress");
+  bar.hidden = share >= 1;
+  bar.value = share;
+  if (share < 1) answers.say(`Loading the nets: ${Math.round(100 * share)}\u00a0%`);
+};
+
+answers.parts.photograph = (figure) => {
+  const { el } = explore;
+  const { nets, missing } = answers.known;
+  const megabytes = (nets.reduce((sum, net) => sum + net.size, 0) / 1e6).toFixed(1);
+
+  const input = el("input", { type: "file", accept: "image/*,.heic,.heif", name: "photograph", "aria-describedby": "nothing-leaves" });
+  const choose = el("label", { class: "drop" }, el("b", {}, "Choose a photograph"),
+    el("span", {}, "or drop one here, or paste one"), input);
+  const says = el("output", {}, nets.length ? "" : "No trained net comes with this copy of the book yet.");
+  const progress = el("progress", { hidden: "", "aria-label": "Loading the nets" });
+  const shown = el("div", { class: "shown" });
+  Object.assign(answers, { says });
+
+  const show = async (picture, words) => {
+    try {
+      shown.replaceChildren(answers.canvas(picture, { role: "img", "aria-label": words }));
+      await answers.show(picture);
+      const cut = picture.cut ? " Only its middle is looked at, since it is so long." : "";
+      answers.say(`Here is ${picture.name}.${cut} The answers are below.`);
+    } catch (error) {
+      answers.say("The nets did not load. Choose the photograph again to try once more.", true);
+      console.warn(error);
+    }
+  };
+
+  const take = async (file) => {
+    if (!file) return answers.say("That is no file. Save the picture first, then choose or drop the file.", true);
+    answers.say(`Reading ${file.name}…`);
+    try {
+      await show(await answers.read(file), `Your photograph, ${file.name}`);
+    } catch (error) {
+      if (!(error instanceof answers.Refusal)) throw error;
+      answers.say(error.message, true);
+    }
+  };
+
+  const samples = answers.samples.map(({ name, alt, data }, i) => {
+    const button = el("button", { type: "button", "aria-pressed": "false", title: name },
+      el("img", { src: data, alt }));
+    button.addEventListener("click", async () => {
+      for (const other of samples) other.setAttribute("aria-pressed", String(other === button));
+      const image = button.firstChild;
+      await image.decode();
+      await show(answers.drawn(image, `the ${name}`), answers.samples[i].alt);
+    });
+    return button;
+  });
+
+  input.addEventListener("change", () => input.files[0] && take(input.files[0]));
+  // Anywhere on the page, or a drop beside the field would leave the book for the photograph.
+  for (const kind of ["dragover", "dragleave", "drop"]) {
+    document.addEventListener(kind, (event) => {
+      event.preventDefault();
+      choose.classList.toggle("over", kind === "dragover");
+      if (kind === "drop") take(event.dataTransfer.files[0]);
+    });
+  }
+  document.addEventListener("paste", ({ clipboardData }) => {
+    if (clipboardData.files.length) take(clipboardData.files[0]);
+  });
+
+  const errors = nets.map((net) => el("li", {}, answers.introduce(net)));
+  const absent = missing.length > 0 && el("li", {}, `Not there yet, since the book’s evidence is still being trained: ${missing.join(", ")}.`);
+  return [
+    el("div", { class: "beside" },
+      el("div", {}, choose,
+        el("p", { id: "nothing-leaves" }, "Nothing leaves this machine: the nets come to the page, the photograph stays in it. "
+          + `With the first photograph the nets are loaded, ${megabytes}\u00a0MB, once.`),
+        el("fieldset", { class: "samples" }, el("legend", {}, "Or take one of these"), samples)),
+      shown),
+    progress, says,
+    el("details", {}, el("summary", {}, "Which nets are these, and how often do they err?"), el("ul", {}, errors, absent)),
+  ];
+};
+
+/** What a net is, on what it was trained, and how often it errs: all of it from its record. */
+answers.introduce = (net) => {
+  const scale = Array.isArray(net.scale) ? `S from ${net.scale.join(" to ")}` : `S = ${net.scale}`;
+  const change = net.errorInBytes - net.error, points = Math.abs(change).toFixed(1);
+  const rounded = points === "0.0" ? "no more and no less often" : `${points} points ${change > 0 ? "more" : "less"} often`;
+  const stand = net.testSet === "validation" ? "" : " It is of the book’s pilot and stands in for a net of the evidence.";
+  return `${net.label}: network ${net.network}${net.normalised ? " with batch normalisation" : ""}, trained at ${scale} on ${net.trainedOn}, `
+    + `seed ${net.seed}. It errs on ${net.error.toFixed(1)}\u00a0% of the ${net.photographs.toLocaleString("en")} `
+    + `${net.testSet} photographs; with weights of one byte each, as here, ${rounded}.${stand} Run ${net.key}.`;
+};

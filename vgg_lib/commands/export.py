@@ -1,0 +1,36 @@
+"""``vgg-lib export``: trained weights as the library and the book's page carry them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vgg_lib.basics.folders import data_folder
+from vgg_lib.book.answering import about, write_script
+from vgg_lib.book.export import carry
+from vgg_lib.commands.shared import DataFolder
+from vgg_lib.evidence.store import Store
+
+
+def export(
+    weights: Annotated[list[Path], typer.Argument(help="Weights that `vgg-lib train` or `vgg-lib run` wrote.")],
+    store: Annotated[Path | None, typer.Option(help="File of their records; else that of `vgg-lib train`.")] = None,
+    folder: Annotated[Path, typer.Option(help="Where to write to.")] = Path(),
+    data: DataFolder = None,
+) -> None:
+    """Write nets in a quarter of the bytes, tested again: as weights, and as scripts for a page.
+
+    Batch normalisation is folded into the convolutions, and each weight is one byte. A net whose error rises by more
+    than half a point is not written.
+    """
+    records = Store(store or data_folder() / "records.jsonl")
+    for path in weights:
+        made = carry(path, records, folder, root=data)
+        told = about(made)
+        print(f"{made} and {write_script(made, folder).name}: {told['run']}")
+        print(
+            f"  top-1 error {told['error']:.1f} %, in bytes {told['errorInBytes']:.1f} %, on {told['photographs']} "
+            f"{told['testSet']} images"
+        )
