@@ -7,7 +7,8 @@ import pytest
 
 from vgg_lib.book import explorers as explore
 from vgg_lib.evidence.statistics import paired_difference
-from vgg_lib.networks.table import NETWORKS, geometry
+from vgg_lib.networks import geometry
+from vgg_lib.networks.table import NETWORKS
 
 KINDS = ("receptive-field", "network", "evidence")
 STATIC = (Path(__file__).parents[2] / "book" / "_static" / "explore").as_uri()
