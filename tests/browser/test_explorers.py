@@ -252,7 +252,7 @@ def test_it_opens_on_what_has_several_seeds_the_best_on_top(visit):
 def test_a_dot_leads_to_its_record_and_its_page(visit):
     page = visit("evidence", attributes='data-study="pilot"')
     page.locator(".dot").first.click()
-    card = page.locator(".card")
+    card = page.locator(".told")
     assert "vgg_lib/records/pilot.jsonl" in card.inner_text()
     assert card.locator("a").get_attribute("href").endswith("/book/pilot.html")
 

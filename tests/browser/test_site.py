@@ -41,6 +41,12 @@ SETTLED = """() => [...document.querySelectorAll("pre, .cell_output > .output, .
     box => box.tabIndex === 0 || (box.scrollWidth <= box.clientWidth && box.scrollHeight <= box.clientHeight))"""
 SQUEEZED = """() => [...document.images].filter(({width, height, naturalWidth, naturalHeight}) =>
     height && Math.abs(width * naturalHeight / height / naturalWidth - 1) > 0.05).map(image => image.alt)"""
+# Pixels of the smallest lettering of each figure that is shown: what the page makes of an SVG's own size.
+LETTERING = """() => [...document.querySelectorAll(".drawing svg")].filter(svg => svg.checkVisibility()).map(svg =>
+    Math.min(...[...svg.querySelectorAll("text")].map(text => {
+        const {a, b} = text.getScreenCTM();
+        return parseFloat(getComputedStyle(text).fontSize) * Math.hypot(a, b);
+    })))"""
 LOOK = """async () => {
     await document.fonts.ready;
     await Promise.allSettled([...document.images].map(image => image.decode()));
@@ -52,6 +58,7 @@ LOOK = """async () => {
     const head = [...document.querySelectorAll("meta[name], meta[property]")];
     return {
         images: [...document.images].map(({src, alt, naturalWidth}) => ({src, alt, naturalWidth})),
+        drawings: [...document.querySelectorAll(".drawing svg[role=img]")].map(svg => svg.getAttribute("aria-label")),
         links: [...document.querySelectorAll("a[href]")].map(link => link.href),
         formulas: boxes.filter(({width, height}) => width > 2 && height > 5).length,
         fonts: [...document.fonts].filter(({status}) => status === "loaded").map(({family}) => family),
@@ -87,7 +94,7 @@ def visit(browser, site):
         seen.sizes = {request.url.removeprefix(site): wire_size(request) for request in done}
         page.evaluate(FEWER_WORDS)
         page.evaluate(AXE)
-        seen.barriers, seen.squeezed, seen.widths = [], [], {}
+        seen.barriers, seen.squeezed, seen.widths, seen.lettering = [], [], {}, {}
         for theme, width in VIEWS:
             page.emulate_media(color_scheme=theme)
             page.set_viewport_size({"width": width, "height": 900})
@@ -96,6 +103,7 @@ def visit(browser, site):
                 page.wait_for_function(SETTLED, timeout=5_000)
             seen.widths[theme, width] = page.evaluate("document.documentElement.scrollWidth")
             seen.squeezed += page.evaluate(SQUEEZED)
+            seen.lettering[width] = page.evaluate(LETTERING)
             seen.barriers += [f"{theme}, {width} px: {barrier}" for barrier in page.evaluate(RUN_AXE, RULES)]
         context.close()
         return seen
@@ -155,6 +163,18 @@ def test_every_picture_shows_and_says_what_it_shows(visit, name):
 @pages
 def test_no_picture_is_squeezed_into_the_screen(visit, name):
     assert visit(name).squeezed == []
+
+
+@pages
+def test_the_lettering_of_every_figure_can_be_read(visit, name):
+    for width, sizes in visit(name).lettering.items():
+        assert all(size is None or size >= 9 for size in sizes), (width, sizes)
+
+
+@pages
+def test_every_figure_drawn_says_what_it_shows(visit, name):
+    labels = visit(name).drawings
+    assert len(labels) == 2 * len(set(labels)) and all(len(label) > 40 for label in labels)
 
 
 @pages

@@ -31,8 +31,8 @@ from vgg_lib.evidence.studies import STUDIES
 from vgg_lib.networks.geometry import receptive_field
 from vgg_lib.networks.table import FC_WIDTH, NETWORKS, POOL, Layer, conv
 
-#: Side of the photograph under the receptive fields, in pixels: enough for the first three stages of D, twice.
-SIDE = 112
+#: Side of the photograph under the receptive fields, in pixels: room for what the first three stages of D see.
+SIDE = 64
 
 #: Where a study is told of: what a dot of the evidence leads to. A study that is missing leads to the claims.
 PAGES = {
@@ -155,7 +155,7 @@ def data() -> dict[str, Any]:
         "fc": FC_WIDTH,
         "kinds": KINDS,
         "view": VERMILION,
-        "photo": {"side": SIDE, "shows": "the face of a cat"},
+        "photo": {"side": SIDE, "shows": "the eye of a cat"},
         "stacks": {name: kernels(layers) for name, layers in stacks().items()},
         "evidence": evidence(),
     }
@@ -183,7 +183,7 @@ def photo() -> NDArray[np.uint8]:
     """The photograph under the receptive fields, ``(H, W, 3)``: *Chelsea* by Stéfan van der Walt, CC0."""
     from skimage.data import chelsea
 
-    square = torch.tensor(chelsea()[40:264, 110:334]).permute(2, 0, 1)
+    square = torch.tensor(chelsea()[56:216, 116:276]).permute(2, 0, 1)
     pixels: NDArray[np.uint8] = rescale(square, SIDE).permute(1, 2, 0).numpy()
     return pixels
 

@@ -14,7 +14,7 @@ explore.data = {
 "fc":4096,
 "kinds":{"conv":"#0072B2","lrn":"#56B4E9","pool":"#767676","fc":"#E69F00"},
 "view":"#D55E00",
-"photo":{"side":112,"shows":"the face of a cat"},
+"photo":{"side":64,"shows":"the eye of a cat"},
 "stacks":{"one 3×3":[3],"two 3×3":[3,3],"three 3×3":[3,3,3],"one 5×5":[5],"one 7×7":[7],"A’s first two stages":[3,"pool",3,"pool"],"A’s first three stages":[3,"pool",3,"pool",3,3,"pool"],"D’s first two stages":[3,3,"pool",3,3,"pool"],"D’s first three stages":[3,3,"pool",3,3,"pool",3,3,3,"pool"],"B-5x5’s first two stages":[5,"pool",5,"pool"]},
 "evidence":{
 "studies":{"evidence":"Which claims of the paper hold?","first":"","pilot":"Which recipes converge at this scale, and what will the evidence cost?","precision":"Does computing in bfloat16 cost accuracy?","testing":"","things":""},

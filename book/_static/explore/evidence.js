@@ -29,7 +29,7 @@ explore.kinds.evidence = (figure, chosen) => {
   const says = el("output", {});
   const chart = el("div", { class: "chart", role: "group", "aria-label": "A row for each recipe and way of testing" });
   const tip = el("div", { class: "tip", "aria-hidden": "true" }); // each dot's own label says the same
-  const card = el("div", { class: "card", role: "status" });
+  const card = el("div", { class: "told", role: "status" });
 
   /** Fills a select with what there is, keeping the choice where it can be kept; gives the choice. */
   const refill = (label, choices, wish) => {

@@ -95,25 +95,26 @@ def protocol_views(
     drawn to one scale. ``net`` gives the geometry alone and may be on the meta device.
     """
     images = [rescale(photo, q) for q in scales]
-    middle = images[len(images) // 2]
-    figure = plt.figure(figsize=(NARROW, 3.7) if narrow else (WIDE, 5.1))
-    rows = figure.add_gridspec(2, 1, height_ratios=(1.0, 1.32))
-    above, below = (figure.add_subfigure(rows[i]) for i in range(2))
-    panels = above.subplots(1, 3)
-    _grid_view(panels[0], net, middle, 1)
-    count = _dense_view(panels[1], net, middle)
-    _grid_view(panels[2], net, middle, grid)
+    middle, largest = images[len(images) // 2], images[-1]
+    figure = plt.figure(figsize=(NARROW, 5.2) if narrow else (WIDE, 5.1))
+    if narrow:
+        above, below = figure.subplots(3, 2).T
+    else:
+        rows = figure.add_gridspec(2, 1, height_ratios=(1.0, 1.32))
+        widths = [image.shape[-1] for image in images]
+        above = figure.add_subfigure(rows[0]).subplots(1, 3)
+        below = figure.add_subfigure(rows[1]).subplots(1, 3, width_ratios=widths)
+    _grid_view(above[0], net, middle, 1)
+    count = _dense_view(above[1], net, middle)
+    _grid_view(above[2], net, middle, grid)
     titles = ("centre crop: 1 score", f"dense: {count} scores", f"{grid}×{grid} crops: {grid**2} scores")
-    joint = "\n" if narrow else " "
-    for axes, title in zip(panels, titles, strict=True):
-        axes.set_title(title.replace(": ", f":{joint}"), loc="center", fontsize=9 if narrow else 11)
-    widths = [image.shape[-1] for image in images]
-    tallest = max(image.shape[-2] for image in images)
-    for axes, q, image in zip(below.subplots(1, 3, width_ratios=widths), scales, images, strict=True):
+    for axes, title in zip(above, titles, strict=True):
+        axes.set_title(title, loc="center", fontsize=9 if narrow else 11)
+    for axes, q, image in zip(below, scales, images, strict=True):
         count = _dense_view(axes, net, image)
-        axes.set_title(f"Q = {q}:{joint}{count} scores", loc="center", fontsize=9 if narrow else 11)
-        axes.set_xlim(0, image.shape[-1])
-        axes.set_ylim(tallest, 0)
+        axes.set_title(f"Q = {q}: {count} scores", loc="center", fontsize=9 if narrow else 11)
+        axes.set_xlim(0, (largest if narrow else image).shape[-1])
+        axes.set_ylim(largest.shape[-2], 0)
     return figure
 
 
