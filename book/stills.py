@@ -38,7 +38,7 @@ def main() -> None:
     page = BOOK / "answers.md"
     text = page.read_text(encoding="utf-8")
     for part, picture in take().items():
-        light = picture.quantize(128, dither=Image.Dither.NONE)
+        light = picture.quantize(256)
         light.save(BOOK / "_static" / "answers" / f"{part}.png", optimize=True)
         size = f'width="{picture.width}" height="{picture.height}"'
         text = re.sub(rf'(answers/{part}\.png") width="\d+" height="\d+"', rf"\1 {size}", text)

@@ -123,6 +123,14 @@ def test_the_highest_score_is_that_of_map_and_mirror_together():
         assert float(score) == pytest.approx(float((sum(views) / 2).max()), abs=1e-4)
 
 
+def test_a_net_is_introduced_by_what_is_known_of_it(carried, tmp_path):
+    [record] = recorded("things")
+    assert f"errs on {answering.about(carried)['errorInBytes']:.1f} %" in answering.introduction(carried)
+    assert answering.introduction(THINGS) == str(record.run)
+    bare = save_net(normalised("A"), tmp_path / "bare.safetensors")
+    assert answering.introduction(bare) == f"network A of {bare}"
+
+
 def test_layers_are_told_as_convolutions_and_pools():
     layers = answering.page_layers(vgg("B-5x5", num_classes=10, image_size=64, width=1 / 4))
     assert layers[0] == {"name": "conv1_1", "kind": "conv", "channels": 16, "kernel": 5, "padding": 2, "relu": True}
