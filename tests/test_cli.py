@@ -170,7 +170,8 @@ def folder_of_things(root):
 
 
 def test_transfer_fits_an_svm_to_a_folder_of_ones_own(vgg_lib, tmp_path):
-    said = vgg_lib("transfer", folder_of_things(tmp_path), "--layer", "pool3", "--scale", 32, "--scale", 36, "--stack")
+    words = ("--layer", "pool3", "--scale", 32, "--scale", 36, "--stack")
+    said = vgg_lib("transfer", folder_of_things(tmp_path), "--weights", CARRIED, *words)
     assert said.code == 0, said.err
     first, *classes = said.out.splitlines()
     assert re.match(r"error \d+\.\d % with pool3 of network A; C = ", first)
@@ -186,7 +187,7 @@ def test_transfer_compares_with_the_net_untrained_and_with_pixels(vgg_lib, tmp_p
 
 def test_localise_learns_tests_and_draws_boxes(vgg_lib, tmp_path):
     words = ("--boxes", tmp_path / "boxes.json", "--epochs", 1, "--picture", "seen.png", "--out", "boxes.safetensors")
-    said = vgg_lib("localise", folder_of_things(tmp_path), *words)
+    said = vgg_lib("localise", folder_of_things(tmp_path), "--weights", CARRIED, *words)
     assert said.code == 0, said.err
     assert [line.split("%")[-1] for line in said.out.splitlines()[:3]] == [
         " of 8 photographs",

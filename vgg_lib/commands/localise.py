@@ -9,13 +9,14 @@ import matplotlib.pyplot as plt
 import typer
 
 from vgg_lib.basics.files import replacing
+from vgg_lib.book.export import best_carried
 from vgg_lib.book.figures.boxes import best_and_worst, boxes_on_pictures
 from vgg_lib.commands.shared import trained_weights
 from vgg_lib.data.folder import photo_folder
 from vgg_lib.tasks.box_file import boxed_from_file
 from vgg_lib.tasks.boxes import WHOLE
 from vgg_lib.tasks.localisation import Localisation, error_of, mean_box, predict_boxes, train_boxes
-from vgg_lib.training.weights import carried, load_net, save_net
+from vgg_lib.training.weights import load_net, save_net
 
 
 def localise(
@@ -34,10 +35,10 @@ def localise(
 ) -> None:
     """Teach a classifier to predict boxes (App. A), test it with the class given, and draw what it says.
 
-    A box is right if more than half of it overlaps with a true one.
+    A box is right if it overlaps with a true one by more than half of what both cover. Without weights of your own
+    the classifier is one that comes with the library.
     """
-    path = weights or next(iter(trained_weights()[-1:]), None)
-    net, _ = load_net(path) if path else carried()
+    net, _ = load_net(weights or next(iter(trained_weights()[-1:]), best_carried()))
     halves = (folder / "train").is_dir()
     train, test = (
         boxed_from_file(photo_folder(folder, split), boxes, below=f"{split}/" if halves else "")

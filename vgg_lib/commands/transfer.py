@@ -8,17 +8,18 @@ from typing import Annotated
 
 import typer
 
+from vgg_lib.book.export import best_carried
 from vgg_lib.commands.predict import bars
 from vgg_lib.commands.shared import trained_weights
 from vgg_lib.data.folder import photo_folder
 from vgg_lib.tasks.transfer import Transfer, evaluate_pixels, evaluate_transfer
 from vgg_lib.training.loop import build
-from vgg_lib.training.weights import carried, load_net, run_of
+from vgg_lib.training.weights import load_net, run_of
 
 
 def transfer(
     folder: Annotated[Path, typer.Argument(help="Photographs, a folder for each class, in train/ and test/ or not.")],
-    weights: Annotated[Path | None, typer.Option(help="Weights to use; the newest trained here when left out.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Weights to use; else the newest.")] = None,
     layer: Annotated[str, typer.Option(help="Whose activations are the features: conv1_1 to fc7.")] = "fc7",
     scale: Annotated[list[int] | None, typer.Option(help="Test scale Q, several if repeated; else the crop.")] = None,
     stack: Annotated[bool, typer.Option("--stack", help="Keep several scales apart rather than average them.")] = False,
@@ -28,10 +29,10 @@ def transfer(
 ) -> None:
     """Fit a linear SVM to a net's features of a folder of photographs, and say how often it errs (App. B).
 
-    Without weights of your own it is the net that comes with the library, which knows ten embedded things.
+    Without weights of your own it is a net that comes with the library.
     """
-    path = weights or next(iter(trained_weights()[-1:]), None)
-    net, _ = load_net(path) if path else carried()
+    path = weights or next(iter(trained_weights()[-1:]), best_carried())
+    net, _ = load_net(path)
     sets = photo_folder(folder, "train"), photo_folder(folder, "test")
     how = Transfer(
         folder.name,
@@ -45,9 +46,8 @@ def transfer(
     print(f"error {found.error:.1f} % with {layer} of network {net.name}; C = {found.cost:g}")
     print(bars([(name, error / 100) for name, error in found.errors.items()]))
     if compare:
-        if path:
-            untrained = build(replace(run_of(path), warm_start=None), net.num_classes)
-            untrained.preprocessing = net.preprocessing
-            [cold] = evaluate_transfer(untrained, *sets, how, progress=True)
-            print(f"error {cold.error:.1f} % with the weights that its training started from")
+        untrained = build(replace(run_of(path), warm_start=None), net.num_classes)
+        untrained.preprocessing = net.preprocessing
+        [cold] = evaluate_transfer(untrained, *sets, how, progress=True)
+        print(f"error {cold.error:.1f} % with the weights that its training started from")
         print(f"error {evaluate_pixels(*sets, how, progress=True).error:.1f} % with the pixels alone")
