@@ -1,5 +1,6 @@
 """Boxes: how much they overlap, how a net is told of them, where they are in a crop, and files of them."""
 
+import dataclasses
 import json
 
 import pytest
@@ -149,6 +150,26 @@ def test_photographs_with_one_box_can_be_told_apart(tmp_path):
 )
 def test_a_file_of_boxes_that_cannot_be_used_is_told_what_is_wrong(tmp_path, entries, says):
     with pytest.raises(InputError, match=says):
+        boxed_from_file(photos(), written(tmp_path, entries))
+
+
+def test_files_of_one_name_in_two_classes_are_two_photographs(tmp_path):
+    named = dataclasses.replace(photos(2), names=("ant/0.jpg", "bee/0.jpg"))
+    sides = {"bee": 9, "ant": 5}
+    entries = {f"train/{name}/0.jpg": {"size": [100, 50], "boxes": [[0, 0, x, x]]} for name, x in sides.items()}
+    found = boxed_from_file(named, written(tmp_path, entries))
+    assert found.photos.names == named.names
+    assert found.photos.boxes[:, 2].tolist() == [5, 9]
+
+
+def test_files_of_one_name_in_two_halves_are_told_apart(tmp_path):
+    sides = {"train": 9, "test": 5}
+    entries = {
+        f"{half}/a/ILSVRC2012_val_0.JPEG": {"size": [9, 9], "boxes": [[0, 0, x, x]]} for half, x in sides.items()
+    }
+    found = boxed_from_file(photos(), written(tmp_path, entries), below="test/")
+    assert found.boxes[0][0, 3] == pytest.approx(50 * 5 / 9)
+    with pytest.raises(InputError, match=r"has boxes of ILSVRC2012_val_0.JPEG twice, the second time as test/a"):
         boxed_from_file(photos(), written(tmp_path, entries))
 
 

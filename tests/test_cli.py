@@ -1,5 +1,7 @@
 """Real commands, as a user would type them: exit codes, messages, and what is left on disk."""
 
+import json
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 from helpers.command_line import Said, command, environment
 from PIL import Image
+from torchvision.transforms.functional import to_pil_image
 
 from vgg_lib.book.answering import about
 from vgg_lib.book.export import best_carried
@@ -147,6 +150,63 @@ def test_predict_refuses_weights_that_are_cut_off(vgg_lib, other_nets, tmp_path)
     said = vgg_lib("predict", thing(tmp_path), "--weights", other_nets / "cut.safetensors")
     assert said.code == 2
     assert "cut.safetensors is not a whole safetensors file" in said.err
+
+
+def folder_of_things(root):
+    """Two classes of embedded pictures as files, and the boxes of all."""
+    boxes = {}
+    for split, count in (("train", 60), ("test", 40)):
+        photos = embedded("train" if split == "train" else "val")
+        for i in range(count):
+            label = int(photos.labels[i])
+            if label < 2:
+                path = root / "things" / split / photos.classes[label] / f"{i}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                to_pil_image(photos.images[i]).save(path)
+                name = f"{split}/{photos.classes[label]}/{i}.png"
+                boxes[name] = {"size": [64, 64], "boxes": [photos.boxes[i].tolist()]}
+    (root / "boxes.json").write_text(json.dumps(boxes))
+    return root / "things"
+
+
+def test_transfer_fits_an_svm_to_a_folder_of_ones_own(vgg_lib, tmp_path):
+    words = ("--layer", "pool3", "--scale", 32, "--scale", 36, "--stack")
+    said = vgg_lib("transfer", folder_of_things(tmp_path), "--weights", CARRIED, *words)
+    assert said.code == 0, said.err
+    first, *classes = said.out.splitlines()
+    assert re.match(r"error \d+\.\d % with pool3 of network A; C = ", first)
+    assert [line.split()[0] for line in classes] == ["cart", "seesaw"]
+
+
+def test_transfer_compares_with_the_net_untrained_and_with_pixels(vgg_lib, tmp_path):
+    vgg_lib("train", "--network", "A", "--preset", "quick", "--epochs", 1, "--width", 1 / 16)
+    said = vgg_lib("transfer", folder_of_things(tmp_path), "--compare")
+    assert re.search(r"error \d+\.\d % with the weights that its training started from", said.out), said.err
+    assert re.search(r"error \d+\.\d % with the pixels alone", said.out)
+
+
+def test_localise_learns_tests_and_draws_boxes(vgg_lib, tmp_path):
+    words = ("--boxes", tmp_path / "boxes.json", "--epochs", 1, "--picture", "seen.png", "--out", "boxes.safetensors")
+    said = vgg_lib("localise", folder_of_things(tmp_path), "--weights", CARRIED, *words)
+    assert said.code == 0, said.err
+    assert [line.split("%")[-1] for line in said.out.splitlines()[:3]] == [
+        " of 8 photographs",
+        " with the mean box of the others",
+        " with the whole picture",
+    ]
+    with Image.open(tmp_path / "seen.png") as picture:
+        assert picture.width > 400
+    net, classes = load_net(tmp_path / "boxes.safetensors")
+    assert (net.num_classes, classes) == (8, ("cart", "seesaw"))
+
+
+def test_localise_refuses_boxes_of_other_photographs(vgg_lib, tmp_path):
+    folder = folder_of_things(tmp_path)
+    (tmp_path / "boxes.json").write_text('{"a/b.png": {"size": [9, 9], "boxes": [[0, 0, 9, 9]]}}')
+    said = vgg_lib("localise", folder, "--boxes", tmp_path / "boxes.json")
+    assert said.code == 2
+    assert "none of them is among these 12" in said.err
+    assert not (tmp_path / "boxes.png").exists()
 
 
 def test_a_diverged_run_is_recorded_and_says_so(vgg_lib, tmp_path):

@@ -15,6 +15,7 @@ from vgg_lib.commands.doctor import doctor
 from vgg_lib.commands.download import download
 from vgg_lib.commands.evaluate import evaluate
 from vgg_lib.commands.export import export
+from vgg_lib.commands.localise import localise
 from vgg_lib.commands.power import power
 from vgg_lib.commands.predict import predict
 from vgg_lib.commands.protocols import protocols
@@ -25,6 +26,7 @@ from vgg_lib.commands.statements import statements
 from vgg_lib.commands.status import status
 from vgg_lib.commands.table import table
 from vgg_lib.commands.train import train
+from vgg_lib.commands.transfer import transfer
 from vgg_lib.commands.verdicts import verdicts
 
 app = typer.Typer(
@@ -44,6 +46,8 @@ COMMANDS = (
     protocols,
     predict,
     export,
+    transfer,
+    localise,
     download,
     doctor,
     claim,

@@ -54,30 +54,34 @@ def boxed(photos: Photos, boxes: Sequence[Tensor] | None = None) -> Boxed:
     return Boxed(dataclasses.replace(photos, boxes=torch.stack(largest)), tuple(several))
 
 
-def boxed_from_file(photos: Photos, path: str | Path) -> Boxed:
+def boxed_from_file(photos: Photos, path: str | Path, below: str = "") -> Boxed:
     """Those of the photographs whose boxes are in a JSON file: of the original, resized here or not.
 
     The file is an object, ``{"train/n01440764/NAME.JPEG": {"size": [width, height], "boxes": [[left, top, right,
     bottom], …]}, …}``, in pixels of the original. Photographs that were resized since, aspect ratio kept or not, take
-    their boxes along. Photographs are matched by the file's name, with the class's folder where their names have one.
+    their boxes along. A photograph is the one whose name ends as the photograph's does, with the class's folder if
+    that is in its name; with ``below="train/"``, only among the names that begin so.
 
-    Raises :class:`InputError` when the file is missing or of another form, has none of the photographs, or has a
-    photograph without a box or with one that is empty or outside its picture.
+    Raises :class:`InputError` when the file is missing or of another form, has none of the photographs, has one
+    of them twice, or has a photograph without a box or with one that is empty or outside its picture.
     """
     path = Path(path)
-    entries = _read(path)
+    entries = {name: entry for name, entry in _read(path).items() if name.startswith(below)}
     keep, several = [], []
-    by_name = {name.rsplit("/", 1)[-1]: i for i, name in enumerate(photos.names)}
+    by_name = {name: i for i, name in enumerate(photos.names)}
+    depth = 1 + min((name.count("/") for name in photos.names), default=0)
     for name, entry in entries.items():
         size, boxes = _entry(path, name, entry)
-        i = by_name.get(name.rsplit("/", 1)[-1])
+        i = by_name.get("/".join(name.split("/")[-depth:]))
+        if i is not None and i in keep:
+            raise InputError(f"{path} has boxes of {photos.names[i]} twice, the second time as {name}: remove one")
         if i is not None:
             keep.append(i)
             several.append((size, boxes))
     if not keep:
         raise InputError(
-            f"{path} has boxes of {len(entries)} photographs, and none of them is among these {len(photos)}, such as "
-            f"{photos.names[0]}: give the file of this data set"
+            f"{path} has boxes of {len(entries)} photographs{' in ' + below if below else ''}, and none of them is "
+            f"among these {len(photos)}, such as {below}{photos.names[0]}: give the file of this data set"
         )
     order = torch.tensor(keep).argsort()
     chosen = photos.take(torch.tensor(keep)[order])

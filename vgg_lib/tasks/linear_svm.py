@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.progress import bar
 
 #: The values of C that are tried: features have length 1, so that a small C would leave every margin open.
 COSTS = (0.1, 1.0, 10.0, 100.0)
@@ -44,7 +45,7 @@ class LinearSVM:
 
 
 def fit_linear_svm(
-    features: Tensor, labels: Tensor, *, costs: Sequence[float] = COSTS, folds: int = FOLDS
+    features: Tensor, labels: Tensor, *, costs: Sequence[float] = COSTS, folds: int = FOLDS, progress: bool = False
 ) -> LinearSVM:
     """Fit scikit-learn's ``LinearSVC`` to features ``(N, D)`` and labels ``(N,)``, which are 0 to K − 1.
 
@@ -64,13 +65,16 @@ def fit_linear_svm(
         ) from error
     drawn = StratifiedKFold(folds, shuffle=True, random_state=0).split(features, labels)
     parts = [(torch.from_numpy(fit), torch.from_numpy(rest)) for fit, rest in drawn]
+    tried = sorted(set(costs)) if len(set(costs)) > 1 else []
     errors = {}
-    for cost in sorted(set(costs)) if len(set(costs)) > 1 else ():
-        wrong = 0
-        for fit, rest in parts:
-            weight, bias = _solve(features[fit], labels[fit], cost)
-            wrong += int((LinearSVM(weight, bias, cost, {}).predict(features[rest]) != labels[rest]).sum())
-        errors[cost] = round(100 * wrong / len(labels), 4)
+    with bar(len(tried) * folds, "choosing C", "fit", shown=progress, leave=False) as done:
+        for cost in tried:
+            wrong = 0
+            for fit, rest in parts:
+                weight, bias = _solve(features[fit], labels[fit], cost)
+                wrong += int((LinearSVM(weight, bias, cost, {}).predict(features[rest]) != labels[rest]).sum())
+                done.update()
+            errors[cost] = round(100 * wrong / len(labels), 4)
     best = min(errors, key=lambda cost: (errors[cost], cost)) if errors else costs[0]
     return LinearSVM(*_solve(features, labels, best), best, errors)
 

@@ -202,3 +202,8 @@ def hits(boxes: Tensor, truth: Sequence[Tensor]) -> Tensor:
         raise InputError(f"{len(boxes)} boxes were predicted for {len(truth)} photographs: one for each is expected")
     best = [overlap(box, some).max() for box, some in zip(boxes, truth, strict=True)]
     return torch.stack(best) > 0.5 if best else torch.zeros(0, dtype=torch.bool)
+
+
+def error_of(boxes: Tensor, truth: Sequence[Tensor]) -> float:
+    """How many of the predicted boxes are wrong, in percent; see :func:`hits`."""
+    return round(100 * float((~hits(boxes, truth)).double().mean()), 2)

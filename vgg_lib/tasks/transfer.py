@@ -77,10 +77,12 @@ def evaluate_transfer(
     sets = _chosen(train, test, how)
     of = partial(features_of_layers, scales=how.scales, combine=how.combine, mirror=how.mirror, progress=progress)
     of_train, of_test = (of(net, photos.images, how.layers) for photos in sets)
-    return tuple(judge(layer, (of_train[layer], of_test[layer]), sets, how) for layer in how.layers)
+    return tuple(judge(layer, (of_train[layer], of_test[layer]), sets, how, progress) for layer in how.layers)
 
 
-def evaluate_pixels(train: Photos, test: Photos, how: Transfer, *, side: int = 32) -> Transferred:
+def evaluate_pixels(
+    train: Photos, test: Photos, how: Transfer, *, side: int = 32, progress: bool = False
+) -> Transferred:
     """The same SVM on the pixels themselves, to know what features add: no net has part in it.
 
     Photographs are resized to ``side × side`` pixels, less the training photographs' mean colour, L2-normalised.
@@ -88,15 +90,17 @@ def evaluate_pixels(train: Photos, test: Photos, how: Transfer, *, side: int = 3
     sets = _chosen(train, test, how)
     mean = sets[0].statistics().mean
     of_train, of_test = (_pixels(photos, side, mean) for photos in sets)
-    return judge("pixels", (of_train, of_test), sets, how)
+    return judge("pixels", (of_train, of_test), sets, how, progress)
 
 
-def judge(layer: str, features: tuple[Tensor, Tensor], sets: tuple[Photos, Photos], how: Transfer) -> Transferred:
+def judge(
+    layer: str, features: tuple[Tensor, Tensor], sets: tuple[Photos, Photos], how: Transfer, progress: bool = False
+) -> Transferred:
     """Fit an SVM to features ``(N, D)`` of the first set, and test it on those of the second."""
     began = time.perf_counter()
     (train, test), classes = sets, sets[0].classes
     _check_counts(train, how.folds)
-    svm = fit_linear_svm(features[0], train.labels, costs=how.costs, folds=how.folds)
+    svm = fit_linear_svm(features[0], train.labels, costs=how.costs, folds=how.folds, progress=progress)
     wrong = (svm.predict(features[1]) != test.labels).double()
     return Transferred(
         layer=layer,

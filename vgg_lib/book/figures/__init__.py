@@ -1,5 +1,6 @@
 """The book's drawing language: one look, and one colour for each network, in every chapter."""
 
+from vgg_lib.book.figures.boxes import best_and_worst, boxes_on_pictures
 from vgg_lib.book.figures.effects import beside, seed_errors
 from vgg_lib.book.figures.evidence import evidence, evidence_table, so_far
 from vgg_lib.book.figures.fields import (
@@ -36,6 +37,8 @@ __all__ = [
     "SIX",
     "Field",
     "beside",
+    "best_and_worst",
+    "boxes_on_pictures",
     "by_stage",
     "cell_answers",
     "confusion",

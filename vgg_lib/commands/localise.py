@@ -1,0 +1,62 @@
+"""``vgg-lib localise``: teach a net to say where things are in photographs of the reader's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import matplotlib.pyplot as plt
+import typer
+
+from vgg_lib.basics.files import replacing
+from vgg_lib.book.export import best_carried
+from vgg_lib.book.figures.boxes import best_and_worst, boxes_on_pictures
+from vgg_lib.commands.shared import trained_weights
+from vgg_lib.data.folder import photo_folder
+from vgg_lib.tasks.box_file import boxed_from_file
+from vgg_lib.tasks.boxes import WHOLE
+from vgg_lib.tasks.localisation import Localisation, error_of, mean_box, predict_boxes, train_boxes
+from vgg_lib.training.weights import load_net, save_net
+
+
+def localise(
+    folder: Annotated[Path, typer.Argument(help="Photographs, a folder for each class, in train/ and test/ or not.")],
+    boxes: Annotated[Path, typer.Option(help="JSON: {NAME: {size: [w, h], boxes: [[left, top, right, bottom], …]}}.")],
+    weights: Annotated[
+        Path | None, typer.Option(help="Classifier to start from; the newest trained here if left out.")
+    ] = None,
+    tuned: Annotated[Literal["all", "fc"], typer.Option(help="Layers that learn.")] = "all",
+    shared: Annotated[bool, typer.Option("--shared", help="One box for all classes, not one for each.")] = False,
+    scale: Annotated[int | None, typer.Option(help="Training scale S; else 8/7 of the crop, as 256 is of 224.")] = None,
+    epochs: Annotated[int, typer.Option(help="How often each photograph is seen.")] = 20,
+    seed: Annotated[int, typer.Option(help="Decides the last layer, order, crops and dropout.")] = 0,
+    picture: Annotated[Path, typer.Option(help="Where to draw the best and the worst boxes.")] = Path("boxes.png"),
+    out: Annotated[Path | None, typer.Option(help="File to write the net's weights to.")] = None,
+) -> None:
+    """Teach a classifier to predict boxes (App. A), test it with the class given, and draw what it says.
+
+    A box is right if it overlaps with a true one by more than half of what both cover. Without weights of your own
+    the classifier is one that comes with the library.
+    """
+    net, _ = load_net(weights or next(iter(trained_weights()[-1:]), best_carried()))
+    halves = (folder / "train").is_dir()
+    train, test = (
+        boxed_from_file(photo_folder(folder, split), boxes, below=f"{split}/" if halves else "")
+        for split in ("train", "test")
+    )
+    how = Localisation(scale or round(net.image_size * 8 / 7), not shared, tuned, epochs, seed=seed)
+    taught = train_boxes(net, train.photos, how, progress=True)
+    images, sizes = test.photos.images, test.photos.images.sizes
+    predicted = predict_boxes(taught, images, test.photos.labels, how.scale)
+    sides = sizes.flip(1).repeat(1, 2)
+    print(f"error {error_of(predicted, test.boxes):.1f} % of {len(test)} photographs")
+    print(f"error {error_of(mean_box(train.photos) * sides, test.boxes):.1f} % with the mean box of the others")
+    print(f"error {error_of(WHOLE * sides, test.boxes):.1f} % with the whole picture")
+    shown = best_and_worst(test, predicted)
+    figure = boxes_on_pictures(test.take(shown), predicted[shown])
+    with replacing(picture) as part:
+        figure.savefig(part, format=picture.suffix.lstrip(".") or "png")
+    plt.close(figure)
+    print(f"picture  {picture}")
+    if out:
+        print(f"weights  {save_net(taught, out, classes=train.photos.classes)}")

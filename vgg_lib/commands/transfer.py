@@ -1,0 +1,53 @@
+"""``vgg-lib transfer``: how good a net's features are for photographs of the reader's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vgg_lib.book.export import best_carried
+from vgg_lib.commands.predict import bars
+from vgg_lib.commands.shared import trained_weights
+from vgg_lib.data.folder import photo_folder
+from vgg_lib.tasks.transfer import Transfer, evaluate_pixels, evaluate_transfer
+from vgg_lib.training.loop import build
+from vgg_lib.training.weights import load_net, run_of
+
+
+def transfer(
+    folder: Annotated[Path, typer.Argument(help="Photographs, a folder for each class, in train/ and test/ or not.")],
+    weights: Annotated[Path | None, typer.Option(help="Weights to use; else the newest.")] = None,
+    layer: Annotated[str, typer.Option(help="Whose activations are the features: conv1_1 to fc7.")] = "fc7",
+    scale: Annotated[list[int] | None, typer.Option(help="Test scale Q, several if repeated; else the crop.")] = None,
+    stack: Annotated[bool, typer.Option("--stack", help="Keep several scales apart rather than average them.")] = False,
+    train_per_class: Annotated[int | None, typer.Option(help="Photographs of each class to fit to; else all.")] = None,
+    test_per_class: Annotated[int | None, typer.Option(help="Photographs of each class to test on; else all.")] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Also the same net untrained, and pixels alone.")] = False,
+) -> None:
+    """Fit a linear SVM to a net's features of a folder of photographs, and say how often it errs (App. B).
+
+    Without weights of your own it is a net that comes with the library.
+    """
+    path = weights or next(iter(trained_weights()[-1:]), best_carried())
+    net, _ = load_net(path)
+    sets = photo_folder(folder, "train"), photo_folder(folder, "test")
+    how = Transfer(
+        folder.name,
+        layers=(layer,),
+        scales=tuple(scale) if scale else None,
+        combine="stack" if stack else "average",
+        train_per_class=train_per_class,
+        test_per_class=test_per_class,
+    )
+    [found] = evaluate_transfer(net, *sets, how, progress=True)
+    print(f"error {found.error:.1f} % with {layer} of network {net.name}; C = {found.cost:g}")
+    print(bars([(name, error / 100) for name, error in found.errors.items()]))
+    if compare:
+        untrained = build(replace(run_of(path), warm_start=None), net.num_classes)
+        untrained.preprocessing = net.preprocessing
+        [cold] = evaluate_transfer(untrained, *sets, how, progress=True)
+        print(f"error {cold.error:.1f} % with the weights that its training started from")
+        print(f"error {evaluate_pixels(*sets, how, progress=True).error:.1f} % with the pixels alone")
