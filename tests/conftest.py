@@ -26,7 +26,8 @@ from vgg_lib.evidence.workshop import Workshop
 
 # The same examples every time: a failure on one machine is a failure on all.
 settings.register_profile("suite", deadline=None, derandomize=True, database=None, max_examples=40)
-settings.load_profile("suite")
+settings.register_profile("long", deadline=None, database=None, max_examples=1_000_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 @pytest.fixture

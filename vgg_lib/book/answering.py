@@ -17,7 +17,7 @@ from vgg_lib.book.figures.style import COLOURS, SKY
 from vgg_lib.evidence.records import Record
 from vgg_lib.networks.model import VGG
 from vgg_lib.training.runs import run_from_json
-from vgg_lib.training.weights import load_net, read
+from vgg_lib.training.weights import load_net, read, run_of
 
 #: What the classes of Imagenette are in plain words, where the word alone may not say it.
 PLAIN = {
@@ -39,7 +39,10 @@ def introduction(path: Path) -> str:
         a = about(path)
         errs = f"errs on {a['errorInBytes']:.1f} % of {a['photographs']} {a['testSet']} photographs"
         return f"{a['run']}: trained on {a['trainedOn']}, {errs}"
-    return f"{run_from_json(described['run'])}" if described["run"] else f"network {described['name']} of {path}"
+    try:
+        return f"{run_of(path)}"
+    except InputError:  # the weights are none the worse for it
+        return f"network {described['name']} of {path}"
 
 
 def about(path: Path) -> dict[str, Any]:

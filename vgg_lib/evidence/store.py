@@ -40,7 +40,7 @@ class Store:
                     return
                 try:
                     record = Record.from_line(line.decode())
-                except (ValueError, LookupError, TypeError, AttributeError) as error:
+                except Exception as error:  # whatever a line that is no record leads to
                     raise InputError(
                         f"{self.path}, line {number}, is not a record ({error}): remove that line"
                     ) from error
