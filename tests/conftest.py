@@ -5,6 +5,7 @@ import os
 os.environ["TQDM_DISABLE"] = "1"
 
 import resource
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -13,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.agendas import agenda_in
+from helpers.command_line import Said, environment
 from hypothesis import settings
 from PIL import Image
 
+from vgg_lib.cli import main
 from vgg_lib.data import archive
 from vgg_lib.evidence.agenda import Agenda
 from vgg_lib.evidence.store import Store
@@ -23,7 +26,8 @@ from vgg_lib.evidence.workshop import Workshop
 
 # The same examples every time: a failure on one machine is a failure on all.
 settings.register_profile("suite", deadline=None, derandomize=True, database=None, max_examples=40)
-settings.load_profile("suite")
+settings.register_profile("long", deadline=None, database=None, max_examples=1_000_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 @pytest.fixture
@@ -91,3 +95,20 @@ def store(tmp_path: Path) -> Store:
 def agenda_of(tmp_path: Path) -> Callable[..., Agenda]:
     """``agenda_of(run, …)`` is the agenda of a study of these runs."""
     return partial(agenda_in, tmp_path)
+
+
+@pytest.fixture
+def vgg_lib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """``vgg_lib("describe", "D")`` is :func:`command` without the seconds that a new process takes to start."""
+    for name, value in environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("VGG_LIB_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words) -> Said:
+        monkeypatch.setattr(sys, "argv", ["vgg-lib", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        return Said(stopped.value.code or 0, *capsys.readouterr())
+
+    return run

@@ -5,19 +5,17 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from helpers.command_line import Said, command, environment
+from helpers.command_line import command, environment
 from PIL import Image
 from torchvision.transforms.functional import to_pil_image
 
 from vgg_lib.book.answering import about
 from vgg_lib.book.export import best_carried
-from vgg_lib.cli import main
 from vgg_lib.commands import doctor
 from vgg_lib.data.embedded import embedded
 from vgg_lib.evaluation.posteriors import posteriors, top_errors
@@ -27,23 +25,6 @@ from vgg_lib.networks.model import vgg
 from vgg_lib.training.weights import load_net, save_net
 
 CARRIED = Path(str(files("vgg_lib"))) / "weights_carried" / "things.safetensors"
-
-
-@pytest.fixture
-def vgg_lib(tmp_path, monkeypatch, capsys) -> Callable[..., Said]:
-    """``vgg_lib("describe", "D")`` is :func:`command` without the seconds that a new process takes to start."""
-    for name, value in environment(tmp_path).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("VGG_LIB_DATA", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words) -> Said:
-        monkeypatch.setattr(sys, "argv", ["vgg-lib", *map(str, words)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        return Said(stopped.value.code or 0, *capsys.readouterr())
-
-    return run
 
 
 def test_describe_counts_vgg16(tmp_path):

@@ -6,8 +6,8 @@ import struct
 import numpy as np
 import pytest
 import torch
+from helpers.damage import damaged_bytes
 from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image, ImageOps, PngImagePlugin
 
 from vgg_lib.basics.errors import InputError
@@ -240,17 +240,7 @@ def forms():
 FORMS = list(forms())
 
 
-@st.composite
-def damaged(draw):
-    """A file with a few bytes changed, cut off, or doubled; or any bytes at all."""
-    content = bytearray(draw(st.sampled_from(FORMS)))
-    for place, byte in draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=8)):
-        content[place] = byte
-    end = draw(st.integers(0, len(content)))
-    return bytes(draw(st.sampled_from([content, content[:end], content[:end] * 2, draw(st.binary(max_size=60))])))
-
-
-@given(damaged())
+@given(damaged_bytes(FORMS))
 def test_a_damaged_file_is_a_photograph_or_an_error_that_names_it(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "fuzzed.jpg"
     path.write_bytes(content)

@@ -25,5 +25,5 @@ def command(*words, home: Path, **more) -> subprocess.CompletedProcess[str]:
 
 
 def environment(home: Path) -> dict[str, str]:
-    named = {k: v for k, v in os.environ.items() if k != "VGG_LIB_DATA"}
+    named = {k: v for k, v in os.environ.items() if k not in ("VGG_LIB_DATA", "VGG_LIB_HOME")}
     return named | {"HOME": str(home), "XDG_DATA_HOME": str(home), "VGG_LIB_CACHE": str(home / "cache")}

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.folders import way_out
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def replacing(path: Path) -> Iterator[Path]:
         part.replace(path)
         _on_disk(path.parent)
     except OSError as error:
-        raise InputError(f"{path} cannot be written ({error}): free some space or choose another folder") from error
+        raise InputError(f"{path} cannot be written ({error}): {way_out(path)}") from error
     finally:
         with suppress(OSError):  # no folder, or none to write to: then no file either
             part.unlink()

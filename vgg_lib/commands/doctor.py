@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from torch.nn import functional
 
 from vgg_lib.basics import machine
 from vgg_lib.basics.errors import InputError
-from vgg_lib.basics.folders import cache_folder
+from vgg_lib.basics.folders import cache_folder, data_folder, free_space, way_out
 from vgg_lib.commands.shared import DataFolder
 from vgg_lib.data import imagenette
 from vgg_lib.data.archive import COUNTS, FOLDERS, photographs_in
@@ -38,9 +37,9 @@ def examine(root: Path | None = None) -> Iterator[tuple[str, str]]:
     for name in ("python", "torch", "torchvision", "vgg_lib"):
         yield name, about[name]
     yield "Imagenette", _where_data_is(root)
-    cache = cache_folder()
-    existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
-    yield "cache folder", f"{cache}, {shutil.disk_usage(existing).free / 1e9:.1f} GB free"
+    for name, folder in (("data folder", data_folder()), ("cache folder", cache_folder())):
+        free = free_space(folder)
+        yield name, f"{folder}, " + (way_out(folder) if free is None else f"{free / 1e9:.1f} GB free")
     for preset in PRESETS.values():
         yield f"preset {preset.name}", f"network A in about {_duration(preset, device)}"
 

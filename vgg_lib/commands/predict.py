@@ -2,46 +2,66 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from vgg_lib.basics.errors import InputError
 from vgg_lib.book.answering import introduction
 from vgg_lib.book.export import best_carried
 from vgg_lib.commands.shared import trained_weights
-from vgg_lib.data.decoding import decode
-from vgg_lib.evaluation.posteriors import posteriors
-from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.tasks.predict import Answer, photographs
+from vgg_lib.tasks.predict import predict as answers
 from vgg_lib.training.weights import load_net
 
 
 def predict(
-    photos: Annotated[list[Path], typer.Argument(help="Photographs of your own.")],
+    photos: Annotated[list[str], typer.Argument(help="Photographs of your own, or folders of them.")],
     weights: Annotated[
         Path | None, typer.Option(help="Weights to use; else the newest trained here, else those that are carried.")
     ] = None,
     top: Annotated[int, typer.Option(help="How many classes to show.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: the net, an object a photograph.")] = False,
 ) -> None:
     """Say what a trained net sees in photographs, densely at its own scale.
 
-    Without weights of your own it is a net that comes with the library, trained on photographs of ten classes.
+    Without weights of your own it is a net that comes with the library, trained on photographs of ten classes. The
+    exit code is 1 where a photograph could not be read.
     """
+    if top < 1:
+        raise InputError(f"--top {top} shows no class: choose 1 or more")
     trained = [weights] if weights else trained_weights()[-1:]
     chosen = trained[0] if trained else best_carried()
     net, classes = load_net(chosen)
-    print(f"asked: {introduction(chosen)}", file=sys.stderr)
+    asked = introduction(chosen)
+    print(f"asked: {asked}", file=sys.stderr)
     names = classes or tuple(f"class {i}" for i in range(net.num_classes))
-    images = [decode(path) for path in photos]
-    scores = posteriors(net, images, Protocol(scales=(round(net.image_size * 256 / 224),)))
-    for path, row in zip(photos, scores, strict=True):
-        best = row.topk(min(top, len(names)))
-        shown = [(names[i], float(p)) for p, i in zip(best.values, best.indices.tolist(), strict=True)]
-        print(f"{path}\n{bars(shown)}")
+    given = []
+    for answer in answers(net, names, photographs(photos), top):
+        given.append(answer)
+        if answer.error is None and not as_json:
+            print(f"{answer.photo}\n{bars(answer.classes)}")
+    if as_json:
+        print(json.dumps({"net": asked, "weights": str(chosen), "photos": [described(a) for a in given]}, indent=1))
+    failed = [answer.error for answer in given if answer.error is not None]
+    for error in failed:
+        print(f"vgg-lib: {error}", file=sys.stderr)
+    if failed:
+        raise typer.Exit(1)
 
 
-def bars(scores: list[tuple[str, float]], width: int = 30) -> str:
+def described(answer: Answer) -> dict[str, object]:
+    """An answer as JSON has it."""
+    if answer.error is not None:
+        return {"photo": answer.photo, "error": answer.error}
+    return {"photo": answer.photo, "classes": [{"class": name, "probability": p} for name, p in answer.classes]}
+
+
+def bars(scores: Sequence[tuple[str, float]], width: int = 30) -> str:
     """Lines of name, bar and percentage; scores are probabilities.
 
     >>> print(bars([("church", 0.75), ("tench", 0.25)], width=8))

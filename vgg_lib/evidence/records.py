@@ -24,6 +24,9 @@ from vgg_lib.training.runs import Run, to_json
 #: One character for each class in stored predictions.
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
+#: Images of a test set at most: a damaged number is not to fill the memory.
+_MOST = 1_000_000
+
 #: Stored posteriors are whole numbers up to this.
 _STEPS = 65535
 
@@ -196,7 +199,10 @@ def _shorten(digits: str) -> str:
 
 
 def _lengthen(text: str) -> str:
-    """What :func:`_shorten` was given."""
+    """What :func:`_shorten` was given; raises ``ValueError`` for what it never gave."""
     if "*" not in text:
         return text
-    return "".join(digit * int(count) for digit, count in (run.split("*") for run in text.split(",")))
+    runs = [(digit, int(count)) for digit, count in (run.split("*") for run in text.split(","))]
+    if sum(count for _, count in runs) > _MOST:
+        raise ValueError(f"targets of more than {_MOST:,} images")
+    return "".join(digit * count for digit, count in runs)

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from filelock import FileLock
 
 from vgg_lib.basics.errors import InputError, check_choice
+from vgg_lib.basics.folders import way_out
 from vgg_lib.evidence.records import Record
 from vgg_lib.training.runs import Run
 
@@ -39,7 +40,7 @@ class Store:
                     return
                 try:
                     record = Record.from_line(line.decode())
-                except (ValueError, LookupError, TypeError, AttributeError) as error:
+                except Exception as error:  # whatever a line that is no record leads to
                     raise InputError(
                         f"{self.path}, line {number}, is not a record ({error}): remove that line"
                     ) from error
@@ -83,9 +84,7 @@ class Store:
                         self.path.unlink()
                     raise
         except OSError as error:
-            raise InputError(
-                f"cannot add a record to {self.path} ({error}): free some space or choose another file"
-            ) from error
+            raise InputError(f"cannot add a record to {self.path} ({error}): {way_out(self.path)}") from error
 
 
 def _end_of_last_line(file: BinaryIO | FileIO) -> int:

@@ -11,6 +11,7 @@ from typing import TypedDict, Unpack
 from filelock import FileLock, Timeout
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.folders import way_out
 from vgg_lib.evidence.hardware import steps
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.store import Store
@@ -66,14 +67,16 @@ class Workshop:
     @contextmanager
     def lock(self, run: Run) -> Iterator[None]:
         """Keep other processes from training the run; raises :class:`BusyError` while one of them does."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self._lock(run), timeout=0)
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()
-        except Timeout:
+        except Timeout:  # which is an OSError too
             raise BusyError(
                 f"run {run.key} is being trained by another process: wait for it, or choose another seed"
             ) from None
+        except OSError as error:
+            raise InputError(f"{self.folder} cannot be written ({error}): {way_out(self.folder)}") from error
         try:
             yield
         finally:

@@ -66,21 +66,24 @@ def load_published(
     _check_values(origin, tensors)
     layers = draft.weight_layers()
     bias = tensors.get("classifier.6.bias")
-    net = vgg(
-        network,
-        num_classes=1000 if bias is None else len(bias),
-        image_size=image_size,
-        width=len(tensors["features.0.weight"]) / len(layers["conv1_1"].weight),
-        batch_norm=draft.batch_norm,
-    )
+    with torch.device("meta"):  # no memory is taken before it is known to be needed
+        net = vgg(
+            network,
+            num_classes=1000 if bias is None else bias.numel(),
+            image_size=image_size,
+            width=tensors["features.0.weight"].shape[:1].numel() / len(layers["conv1_1"].weight),
+            batch_norm=draft.batch_norm,
+        )
     for name, expected in net.state_dict().items():
         if name not in tensors:
-            tensors[name] = torch.zeros_like(expected)
+            tensors[name] = torch.zeros(expected.shape)
         elif tensors[name].shape != expected.shape:
             raise InputError(
                 f"{origin} has {name} of shape {tuple(tensors[name].shape)}, where network {net.name} at {image_size} "
                 f"pixels has {tuple(expected.shape)}: these are weights of another network"
             )
+    if not any(tensor.is_meta for tensor in tensors.values()):
+        net.to_empty(device="cpu")
     net.load_state_dict(tensors)
     net.preprocessing = CONVENTIONS[convention]
     return net.to(memory_format=torch.channels_last).eval()

@@ -97,7 +97,7 @@ def _read(path: Path) -> dict[str, Any]:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"there is no file of boxes at {path}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is no file of boxes in JSON ({error}): get it again") from error
     if not isinstance(entries, dict) or not entries:
         raise InputError(f'{path} holds no boxes: an object {{"photo.jpg": {{"size": …, "boxes": …}}, …}} was expected')
@@ -109,9 +109,11 @@ def _entry(path: Path, name: str, entry: Any) -> tuple[Tensor, Tensor]:
     try:
         size = torch.tensor(entry["size"], dtype=torch.float32)
         boxes = torch.tensor(entry["boxes"], dtype=torch.float32)
-        if size.shape != (2,) or not (size > 0).all() or (boxes.numel() and boxes.shape[1:] != (4,)):
+        if size.shape != (2,) or not (size >= 1).all() or not size.isfinite().all():
             raise ValueError
-    except (KeyError, TypeError, ValueError) as error:
+        if len(boxes) and boxes.shape[1:] != (4,):
+            raise ValueError
+    except Exception as error:  # PyTorch makes errors of many kinds of what is no number
         raise InputError(
             f"{path} describes {name} as {json.dumps(entry)[:80]}: its size (width, height) and boxes (left, top, "
             "right, bottom) in pixels were expected"

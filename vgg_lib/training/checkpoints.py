@@ -58,16 +58,29 @@ class Checkpoint:
         state = self.team.broadcast(state)
         if state is None:
             return
-        if state["run"] != self.key:
-            raise InputError(f"checkpoint {self.path} is of run {state['run']}, not of {self.key}: choose another")
-        if len(state["random"]) != self.team.size:
+        try:
+            run, processes = state["run"], len(state["random"])
+        except (KeyError, TypeError) as error:
+            raise self._does_not_fit(error) from error
+        if run != self.key:
+            raise InputError(f"checkpoint {self.path} is of run {run}, not of {self.key}: choose another")
+        if processes != self.team.size:
             raise InputError(
-                f"checkpoint {self.path} was written by {len(state['random'])} processes, and there are "
-                f"{self.team.size} now: start as many, or choose another file"
+                f"checkpoint {self.path} was written by {processes} processes, and there are {self.team.size} now: "
+                "start as many, or choose another file"
             )
-        for name, part in self.parts.items():
-            part.load_state_dict(state[name])
-        _set_random_state(self.team.device, state["random"][self.team.rank])
+        try:
+            for name, part in self.parts.items():
+                part.load_state_dict(state[name])
+            _set_random_state(self.team.device, state["random"][self.team.rank])
+        except Exception as error:  # what is no state of a part leads to errors of any kind
+            raise self._does_not_fit(error) from error
+
+    def _does_not_fit(self, error: Exception) -> InputError:
+        return InputError(
+            f"checkpoint {self.path} does not hold the state of this run ({type(error).__name__}: {error}): remove it "
+            "to train from the start"
+        )
 
     def save(self) -> None:
         """Write the whole state to the file."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -70,26 +72,43 @@ def load_net(path: str | Path, network: str | None = None) -> tuple[VGG, tuple[s
     given, of another network.
     """
     path = Path(path)
-    described, tensors = read(path)
+    raw, tensors = read(path)
     try:
-        if network is not None and described["name"] != network:
-            raise InputError(f"{path} holds a net of network {described['name']}, and {network} was asked for")
-        stages = [tuple(Layer(**layer) for layer in stage) for stage in described["stages"]]
-        net = vgg(
-            Network(*stages),
-            num_classes=described["num_classes"],
-            image_size=described["image_size"],
-            width=described["width"],
-            batch_norm=described["batch_norm"],
-            dropout=described["dropout"],
-        )
-        net.name = described["name"]
-        p = described["preprocessing"]
-        net.preprocessing = Preprocessing(tuple(p["mean"]), tuple(p["deviation"]), p["order"])
-        net.load_state_dict(floats(tensors))
-    except (KeyError, TypeError, RuntimeError) as error:
+        described = msgspec.convert(raw, _Described)
+        if described.classes and len(described.classes) != described.num_classes:
+            raise ValueError(f"{len(described.classes)} names for {described.num_classes} classes")
+        with torch.device("meta"):  # no memory is taken before it is known to be needed
+            net = vgg(
+                Network(*described.stages),
+                num_classes=described.num_classes,
+                image_size=described.image_size,
+                width=described.width,
+                batch_norm=described.batch_norm,
+                dropout=described.dropout,
+            )
+        net.load_state_dict(floats(tensors), assign=True)
+        net.float()
+    except Exception as error:  # whatever a description of nothing leads to
         raise InputError(f"{path} does not describe a net of this library ({error}): write it again") from error
-    return net.to(memory_format=torch.channels_last).eval(), tuple(described["classes"])
+    if network is not None and described.name != network:
+        raise InputError(f"{path} holds a net of network {described.name}, and {network} was asked for")
+    net.name, net.preprocessing = described.name, described.preprocessing
+    return net.to(memory_format=torch.channels_last).eval(), described.classes
+
+
+@dataclass(frozen=True)
+class _Described:
+    """What :func:`describe` says of a net, as it must be to build one."""
+
+    name: str
+    stages: tuple[tuple[Layer, ...], ...]
+    num_classes: int
+    image_size: int
+    width: float
+    batch_norm: bool
+    dropout: float
+    preprocessing: Preprocessing
+    classes: tuple[str, ...] = ()
 
 
 def floats(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -108,7 +127,7 @@ def run_of(path: str | Path) -> Run:
         raise InputError(f"{path} does not say which run made it: `vgg-lib train` writes weights that do")
     try:
         return run_from_json(described["run"])
-    except (KeyError, TypeError, ValueError) as error:
+    except Exception as error:  # whatever a description of nothing leads to
         raise InputError(f"{path} does not describe a run of this library ({error}): train it again") from error
 
 
@@ -121,14 +140,17 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         with safe_open(path, framework="pt") as file:
             described = (file.metadata() or {}).get(_ENTRY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError) as error:
+    except Exception as error:  # a damaged file leads to errors of any kind
         raise InputError(f"{path} is not a whole safetensors file ({error}): write or copy it again") from error
     if described is None:
         raise InputError(f"{path} holds weights but not which net they belong to: it was not written by vgg_lib")
     try:
-        return json.loads(described), tensors
-    except json.JSONDecodeError as error:
+        raw = json.loads(described)
+        if not isinstance(raw, dict):
+            raise ValueError(f"a {type(raw).__name__}")
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} does not describe a net of this library ({error}): write it again") from error
+    return raw, tensors
 
 
 def carried() -> tuple[VGG, tuple[str, ...]]:

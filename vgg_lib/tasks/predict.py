@@ -1,0 +1,60 @@
+"""What a net sees in photographs of a user's own: one at a time, each decoded at a size that the net needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vgg_lib.basics.errors import InputError
+from vgg_lib.data.decoding import decode
+from vgg_lib.evaluation.posteriors import posteriors
+from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.networks.model import VGG
+
+#: Endings of the files in a folder that are photographs, those that cannot be read among them.
+ENDINGS = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a net sees in a photograph: classes and probabilities, the best first; or the ``error``, a sentence."""
+
+    photo: str
+    classes: tuple[tuple[str, float], ...] = ()
+    error: str | None = None
+
+
+def protocol_of(net: VGG) -> Protocol:
+    """Densely at the scale of the paper's single-scale test: Q = 256 for a crop of 224 pixels (§4.1)."""
+    return Protocol(scales=(round(net.image_size * 256 / 224),))
+
+
+def photographs(given: Iterable[str]) -> Iterator[str]:
+    """The photographs that are meant: a folder stands for those in it that are not hidden, in the order of names.
+
+    A folder without any stands for itself, and cannot be read as a photograph.
+    """
+    for name in given:
+        folder = Path(name)
+        inside = sorted(folder.iterdir()) if folder.is_dir() else []
+        photos = [str(p) for p in inside if p.suffix.lower() in ENDINGS and not p.name.startswith(".")]
+        yield from photos or [name]
+
+
+def predict(net: VGG, names: Sequence[str], photos: Iterable[str], top: int) -> Iterator[Answer]:
+    """What the net sees in each photograph, its ``top`` classes; ``names`` are those of all its classes.
+
+    No photograph is in memory longer than it is looked at, and one that cannot be read has an error for its answer.
+    """
+    protocol = protocol_of(net)
+    for photo in photos:
+        try:
+            image = decode(photo, at_least=2 * protocol.scales[0])
+            [scores] = posteriors(net, image, protocol)
+        except InputError as error:
+            told = str(error)
+            yield Answer(photo, error=told if photo in told else f"{photo}: {told}")
+            continue
+        best = scores.topk(min(top, len(names)))
+        yield Answer(photo, tuple(zip((names[i] for i in best.indices.tolist()), best.values.tolist(), strict=True)))
