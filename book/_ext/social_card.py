@@ -13,7 +13,8 @@ SIDE, SHIFT, INCH = 2.4, 0.7, 100
 
 def draw(target: Path, title: str, words: str) -> None:
     """1200 by 630 pixels, which is what all who show such pictures ask for."""
-    figure = Figure(figsize=(12, 6.3), dpi=INCH, layout="none")  # places are given, whatever the book's style says
+    figure = Figure(figsize=(12, 6.3), dpi=INCH)
+    figure.set_layout_engine("none")  # places are given, whatever the book's style says
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, 12), ylim=(0, 6.3))
     axes.axis("off")
     for depth, colour in enumerate(reversed(LAYERS)):
