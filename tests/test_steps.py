@@ -9,12 +9,13 @@ from torch import nn
 from torch.nn import functional
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from vgg_lib.basics import seeds
+from vgg_lib.basics import progress, seeds
 from vgg_lib.data.embedded import embedded
 from vgg_lib.data.rescaling import rescale
 from vgg_lib.networks.model import VGG
 from vgg_lib.training import loop
 from vgg_lib.training.loop import build, train
+from vgg_lib.training.parallel import Team
 from vgg_lib.training.presets import PRESETS
 from vgg_lib.training.runs import make_run
 
@@ -129,6 +130,8 @@ def test_a_step_follows_the_gradient_of_the_mean_loss_with_momentum_and_decay(ph
     seen = watched(run, max_steps=3)
     torch.manual_seed(run.seed)  # what dropout draws
     net = build(run, 10).train()
+    assert {module.p for module in net.modules() if isinstance(module, nn.Dropout)} == {run.preset.dropout}
+    assert any(isinstance(module, nn.BatchNorm2d) for module in net.modules()) == run.batch_norm
     torch.manual_seed(run.seed)
     velocities = [torch.zeros_like(weight) for weight in net.parameters()]
     labels = [labels for _, labels in given(run, photos)]
@@ -155,6 +158,11 @@ def test_the_optimiser_has_all_weights_and_what_the_run_says(schedule):
         assert [id(weight) for weight in group["params"]] == [id(weight) for weight in seen.trained.net.parameters()]
         has = {name: group[name] for name in ("momentum", "weight_decay", "dampening", "nesterov", "maximize")}
         assert has == {"momentum": 0.7, "weight_decay": 0.03, "dampening": 0, "nesterov": False, "maximize": False}
+
+
+def test_losses_are_scaled_for_float16_alone():
+    learner, _ = loop.prepare(tiny(), Team(torch.device("cpu")), None, None)
+    assert not learner.scaler.is_enabled()
 
 
 def cosine(first, last, share):
@@ -202,3 +210,12 @@ def test_the_papers_preset_is_the_papers_recipe():
         "paper",
         True,
     )
+
+
+def test_the_bar_moves_with_each_step_and_tells_its_loss_and_epoch(monkeypatch):
+    told = []
+    monkeypatch.setattr(progress.tqdm, "update", lambda bar: told.append("step"))
+    monkeypatch.setattr(progress.tqdm, "set_postfix", lambda bar, loss, epoch, **_: told.append((epoch, loss)))
+    losses = [f"{loss:.3f}" for loss in train(tiny()).steps]
+    assert told[::2] == ["step"] * 4
+    assert told[1::2] == list(zip(["1/2", "1/2", "2/2", "2/2"], losses, strict=True))

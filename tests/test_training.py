@@ -139,6 +139,19 @@ def test_a_second_thread_is_refused_and_does_not_disturb_the_first():
     assert in_a_thread(run) == alone.steps  # now that the first has ended
 
 
+def test_a_gpu_chooses_its_algorithms_the_same_way_each_time_whatever_the_caller_chose():
+    cudnn, seen = torch.backends.cudnn, []
+    with cudnn.flags(enabled=False, benchmark=True, deterministic=False):
+        train(
+            make_run("A", "quick", width=1 / 16),
+            max_steps=1,
+            watch=lambda *_: seen.append((cudnn.enabled, cudnn.benchmark, cudnn.deterministic)),
+            progress=False,
+        )
+        assert (cudnn.enabled, cudnn.benchmark, cudnn.deterministic) == (False, True, False)
+    assert seen == [(True, False, True)]
+
+
 def test_a_training_that_fails_leaves_room_for_the_next():
     run = make_run("A", "quick", width=1 / 16)
     with pytest.raises(ZeroDivisionError):
@@ -168,6 +181,11 @@ def test_the_plateau_schedule_divides_the_rate_by_10_three_times_and_no_more():
 
 def test_the_plateau_schedule_keeps_the_rate_while_the_error_falls():
     assert set(rates(range(60, 10, -1))) == {0.01}
+
+
+@pytest.mark.parametrize(("fall", "epochs"), [(0.11, 10), (0.09, 6)])
+def test_the_plateau_schedule_waits_six_epochs_for_a_tenth_of_a_point(fall, epochs):
+    assert list(rates([60.0] * 4 + [60.0 - fall] * 8)).count(0.01) == epochs
 
 
 def test_a_plateau_run_watches_the_held_out_tenth_to_its_end():
