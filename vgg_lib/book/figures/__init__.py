@@ -1,6 +1,7 @@
 """The book's drawing language: one look, and one colour for each network, in every chapter."""
 
 from vgg_lib.book.figures.boxes import best_and_worst, boxes_on_pictures
+from vgg_lib.book.figures.curves import curves
 from vgg_lib.book.figures.effects import beside, seed_errors
 from vgg_lib.book.figures.evidence import evidence, evidence_table, so_far
 from vgg_lib.book.figures.fields import (
@@ -44,6 +45,7 @@ __all__ = [
     "confusion",
     "cost_shares",
     "costs_by_layer",
+    "curves",
     "data_parallel",
     "durations",
     "epoch_losses",

@@ -1,0 +1,66 @@
+"""Losses of trainings that go wrong, each beside one that does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
+from vgg_lib.book.figures.style import BLACK, BLUE, GREEN, GREY, VERMILION
+
+#: Of each line of a panel in turn: the one that is looked at, the one beside it, and one more.
+_COLOURS = (VERMILION, BLUE, GREEN)
+
+
+@drawn
+def curves(
+    panels: Mapping[str, Mapping[str, Sequence[float]]],
+    levels: Mapping[str, Mapping[str, float]] | None = None,
+    *,
+    columns: int = 3,
+    smooth: int = 5,
+    narrow: bool = False,
+) -> Figure:
+    """Draw losses step by step, each as a running mean over ``smooth`` steps: panels by title, in each lines by name.
+
+    A training that ends in a loss that is not finite ends in a cross. ``levels`` are named losses, by panel, at which a
+    dotted line stands.
+    """
+    columns = 1 if narrow else min(columns, len(panels))
+    rows = -(-len(panels) // columns)
+    size = (NARROW, 2.3 * rows) if narrow else (WIDE, 2.5 * rows)
+    figure, axs = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    for axes in axs.flat:
+        axes.set_visible(False)
+    for axes, (title, lines) in zip(axs.flat, panels.items(), strict=False):
+        axes.set_visible(True)
+        for colour, (name, losses) in zip(_COLOURS, lines.items(), strict=False):
+            _line(axes, losses, smooth, colour, name)
+        for name, level in ((levels or {}).get(title) or {}).items():
+            axes.axhline(level, color=GREY, linestyle=":", linewidth=1.2)
+            at = (1, level)
+            axes.annotate(name, at, (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right",
+                          va="bottom", fontsize=9)  # fmt: skip
+        axes.set_title(title, fontsize=10)
+        axes.set_ylim(0, axes.get_ylim()[1] * 1.12)
+        axes.set_xlim(0, max([10, *(len(losses) for losses in lines.values())]))
+        axes.legend(loc="lower left", fontsize=9)
+    figure.supxlabel("step", fontsize=10)
+    figure.supylabel("loss", fontsize=10)
+    return figure
+
+
+def _line(axes: Axes, losses: Sequence[float], smooth: int, colour: str, name: str) -> None:
+    """The running mean of the finite losses, and a cross behind them where one is not."""
+    finite = np.array([loss for loss in losses if np.isfinite(loss)])
+    sums = np.cumsum(np.concatenate([[0.0], finite]))
+    ends = np.arange(1, len(sums))
+    starts = np.maximum(ends - smooth, 0)
+    axes.plot(ends, (sums[ends] - sums[starts]) / (ends - starts), color=colour, linewidth=1.8, label=name)
+    if len(finite) < len(losses):
+        axes.plot(len(losses), finite[-1], "x", color=BLACK, markersize=8, markeredgewidth=2)
+        axes.annotate("nan", (len(losses), finite[-1]), (6, 0), textcoords="offset points", va="center", fontsize=9)
