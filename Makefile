@@ -31,6 +31,8 @@ layers: $(READY)  ## Whether each package of the library imports only from those
 
 schemas: $(READY)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	! grep -rnE 'uses: [^ ]+@[^ ]{1,39}( |$$)' .github/workflows  # an action is pinned by its commit
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 

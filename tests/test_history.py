@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 
 #: Where the records of the evidence are, and the code that may not change in the commit that brings them.
 EVIDENCE = "vgg_lib/records/evidence.jsonl"
-CODE = ("vgg_lib/*.py", "vgg_lib/training/golden.json")
+CODE = ("vgg_lib/*.py", "vgg_lib/training/golden*.json")
 
 
 def git(*words, at=ROOT):
