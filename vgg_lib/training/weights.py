@@ -75,8 +75,9 @@ def load_net(path: str | Path, network: str | None = None) -> tuple[VGG, tuple[s
     raw, tensors = read(path)
     try:
         described = msgspec.convert(raw, _Described)
-        if described.classes and len(described.classes) != described.num_classes:
-            raise ValueError(f"{len(described.classes)} names for {described.num_classes} classes")
+        names = len(described.classes)
+        if names and described.num_classes not in (names, 4 * names, 4):  # scores, or boxes: of each class, or of all
+            raise ValueError(f"{names} names for {described.num_classes} classes")
         with torch.device("meta"):  # no memory is taken before it is known to be needed
             net = vgg(
                 Network(*described.stages),
