@@ -21,6 +21,7 @@ from vgg_lib.book.figures.networks import (
     table_one,
 )
 from vgg_lib.book.figures.scaling import data_parallel, durations, speed_ups, throughput
+from vgg_lib.book.figures.signals import over_layers
 from vgg_lib.book.figures.style import COLOURS, use_style
 from vgg_lib.book.figures.testing import error_against_cost, errors_over_scales, protocol_errors
 from vgg_lib.book.figures.training import (
@@ -57,6 +58,7 @@ __all__ = [
     "fields_on_photo",
     "loss_curve",
     "most_confident_mistakes",
+    "over_layers",
     "photo_page",
     "picture_row",
     "protocol_errors",
