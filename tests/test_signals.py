@@ -48,7 +48,7 @@ def test_the_last_layers_signal_is_that_of_the_logits():
 
 def test_the_first_layers_outputs_are_measured_before_the_relu():
     net = net_of()
-    outputs = functional.conv2d(X, net.features[0].weight, padding=1)
+    outputs = functional.conv2d(X, net.features[0].weight, padding=1).detach()
     first = signals(net, X, LABELS)["conv1_1"]
     assert first.size == pytest.approx(float(outputs.square().mean().sqrt()), rel=1e-5)
     assert outputs.min() < 0
