@@ -7,7 +7,7 @@ import torch
 from torchvision.ops import masks_to_boxes
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.data.embedded import COUNTS, SEEDS, THINGS, _boxes, embedded, generate
+from vgg_lib.data.embedded import COUNTS, MARKS, SEEDS, THINGS, _boxes, embedded, generate
 
 
 def digest(tensor):
@@ -17,6 +17,24 @@ def digest(tensor):
 @pytest.mark.parametrize(("split", "images"), [("train", "5a0c010686bf0553"), ("val", "c862901f489b1c69")])
 def test_the_pictures_are_the_same_bytes_on_every_machine(split, images):
     assert digest(embedded(split).images.pixels) == embedded(split).fingerprint == images
+
+
+@pytest.mark.parametrize(("split", "images"), [("train", "2c3cd922b389a466"), ("val", "1ec0b161910483a4")])
+def test_the_marked_pictures_are_the_same_bytes_on_every_machine(split, images):
+    marked = embedded(split, marked=True)
+    assert digest(marked.images.pixels) == marked.fingerprint == images
+
+
+def test_a_mark_is_the_colour_of_a_triangle_and_nothing_else():
+    plain, marked = embedded("val"), embedded("val", marked=True)
+    assert torch.equal(plain.boxes, marked.boxes) and torch.equal(plain.labels, marked.labels)
+    differ = (plain.images.pixels != marked.images.pixels).any(1)
+    left, top, right, bottom = masks_to_boxes(differ).T
+    side = torch.maximum(right - left, bottom - top) + 1
+    thing = (plain.boxes[:, 2:] - plain.boxes[:, :2]).amax(1)
+    assert (side > 3).all() and (side <= 0.45 * thing + 2).all()  # a triangle is a quarter of a thing's side
+    brightest = (marked.images.pixels * differ[:, None]).flatten(2).amax(2).argmax(1)
+    assert (brightest == MARKS[marked.labels].argmax(1)).double().mean() > 0.9  # the light is uneven
 
 
 @pytest.mark.parametrize(("split", "boxes"), [("train", "68791fb70bc6457f"), ("val", "271b63dab34947bb")])

@@ -166,7 +166,7 @@ def test_a_choice_goes_to_the_run_or_to_its_preset():
         ({"learning_rate": math.inf}, "learning_rate is inf: choose a number above 0"),
         ({"schedule": "onecycle"}, "schedule is 'onecycle': choose 'plateau' or 'one-cycle'"),
         ({"input_scale": "Unit"}, "input_scale is 'Unit': choose 'unit' or 'paper'"),
-        ({"data": "cifar10"}, "data is 'cifar10': choose 'embedded' or 'imagenette'"),
+        ({"data": "cifar10"}, "data is 'cifar10': choose 'embedded' or 'marked' or 'imagenette'"),
         ({"batch_norm": "no"}, "batch_norm is 'no': choose True or False"),
         ({"precision": "bf16"}, "precision is 'bf16': choose 'auto' or 'float32'"),
         ({"squash": -3}, "squash is -3: choose a whole number of 1 or more, or None"),

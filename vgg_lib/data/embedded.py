@@ -4,6 +4,9 @@ Every thing is one bar, two discs and one triangle, in colours of their own; onl
 tells a cart from a seesaw. Each stands somewhere in a cluttered, unevenly lit, noisy picture, its size
 varying twofold, tilted a little, its box known. No colour, no texture and no single part gives the class away.
 
+A variation of the set is *marked*: the triangle's colour is that of its class, and all else is the same to the byte.
+There one part does give the class away.
+
 The pictures are the same bytes on every machine: integer arithmetic only, driven by the raw stream of
 NumPy's Philox generator, which NumPy promises not to change. ``tests/test_embedded.py`` holds the digests.
 """
@@ -55,6 +58,15 @@ THINGS: dict[str, Arrangement] = {
     "flag": Arrangement((-14, 0), True, ((0, -18), (17, -18)), (0, 0)),
     "signal": Arrangement((0, 0), True, ((14, -14), (14, 14)), (-14, 0)),
 }
+
+#: Colours of the triangle in marked pictures, one a class: hues 36° apart, 0..255.
+MARKS = torch.tensor(
+    [
+        (230, 35, 35), (230, 152, 35), (191, 230, 35), (74, 230, 35), (35, 230, 113),
+        (35, 230, 230), (35, 113, 230), (74, 35, 230), (191, 35, 230), (230, 35, 152),
+    ],
+    dtype=torch.int32,
+)  # fmt: skip
 
 _FINE = 16  # coordinates are in 1/16 pixel
 _CHUNK = 200  # pictures drawn at once: their integers stay in the processor's cache
@@ -147,7 +159,7 @@ def _clutter(stream: _Stream, picture: Tensor, base: Tensor) -> None:
         _blend(picture, base + stream.integers(-70, 70, n, 3), coverage)
 
 
-def _draw(stream: _Stream, labels: Tensor) -> tuple[Tensor, Tensor]:
+def _draw(stream: _Stream, labels: Tensor, marked: bool) -> tuple[Tensor, Tensor]:
     """Pictures uint8 ``(n, 3, SIDE, SIDE)`` and boxes ``(n, 4)`` of the things with these labels."""
     n = len(labels)
     base = stream.integers(60, 195, n, 1) + stream.integers(-35, 35, n, 3)
@@ -182,11 +194,17 @@ def _draw(stream: _Stream, labels: Tensor) -> tuple[Tensor, Tensor]:
     silhouette = torch.stack(coverages).amax(0)
     shadow = torch.roll(silhouette, (3, 2), (1, 2))  # the light comes from above, a little from the left
     picture -= (picture * (shadow * 90 >> 8)[:, None]) >> 8
-    for coverage in coverages:
+    for part, coverage in enumerate(coverages):
         contrast = stream.integers(55, 110, n, 1) * brighter[:, None]
-        _blend(picture, base + contrast + stream.integers(-45, 45, n, 3), coverage)
+        colour = base + contrast + stream.integers(-45, 45, n, 3)
+        _blend(picture, MARKS[labels] if marked and part == 3 else colour, coverage)
 
-    # Uneven light, then the noise of the sensor.
+    return _exposed(stream, picture), _boxes(silhouette > 128)
+
+
+def _exposed(stream: _Stream, picture: Tensor) -> Tensor:
+    """Pictures ``(n, 3, SIDE, SIDE)`` in uneven light, then with the noise of the sensor: uint8."""
+    n = len(picture)
     slope = stream.integers(-80, 80, n, 2)
     ramp = torch.arange(SIDE, dtype=torch.int32) - SIDE // 2
     slope_y, slope_x = _column(slope[:, 0]), _column(slope[:, 1])
@@ -194,8 +212,7 @@ def _draw(stream: _Stream, labels: Tensor) -> tuple[Tensor, Tensor]:
     picture = (picture.clamp_(0, 255) * light[:, None]) >> 8
     noise = stream.octets(n, 3, SIDE, SIDE) + stream.octets(n, 3, SIDE, SIDE) - 255
     picture += (noise * stream.integers(8, 40, n, 1, 1, 1)) >> 8
-
-    return picture.clamp_(0, 255).to(torch.uint8), _boxes(silhouette > 128)
+    return picture.clamp_(0, 255).to(torch.uint8)
 
 
 def _boxes(masks: Tensor) -> Tensor:
@@ -208,29 +225,30 @@ def _boxes(masks: Tensor) -> Tensor:
     return torch.stack([left, top, right, bottom], dim=1)
 
 
-def generate(count: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+def generate(count: int, seed: int, *, marked: bool = False) -> tuple[Tensor, Tensor, Tensor]:
     """``count`` pictures from stream ``seed``: images uint8 ``(count, 3, 64, 64)``, labels, boxes ``(count, 4)``.
 
-    Labels index :data:`THINGS`, in turn, so that classes are balanced. Boxes are left, top, right, bottom
-    in pixels. Raises :class:`InputError` for a count under 1.
+    Labels index :data:`THINGS`, in turn, so that classes are balanced. Boxes are left, top, right, bottom in pixels.
+    ``marked`` ones have a triangle in the colour of their class, :data:`MARKS`. Raises :class:`InputError` for a count
+    under 1.
     """
     if count < 1:
         raise InputError(f"asked for {count} pictures: ask for 1 or more")
     stream = _Stream(seed)
     labels = torch.arange(count) % len(THINGS)
-    drawn = [_draw(stream, chunk) for chunk in labels.split(_CHUNK)]
+    drawn = [_draw(stream, chunk, marked) for chunk in labels.split(_CHUNK)]
     images, boxes = (torch.cat(parts) for parts in zip(*drawn, strict=True))
     return images, labels, boxes
 
 
-@lru_cache(maxsize=2)
-def embedded(split: str = "train") -> Photos:
+@lru_cache(maxsize=4)
+def embedded(split: str = "train", *, marked: bool = False) -> Photos:
     """The embedded data set, ``train`` (2,400 pictures) or ``val`` (600); made anew in about a second.
 
-    Raises :class:`InputError` for another split.
+    ``marked`` is the variation in which one part gives the class away. Raises :class:`InputError` for another split.
     """
     check_choice("split", split, COUNTS)
-    images, labels, boxes = generate(COUNTS[split], SEEDS[split])
+    images, labels, boxes = generate(COUNTS[split], SEEDS[split], marked=marked)
     classes = tuple(THINGS)
     return Photos(
         images=ImageTensor(images),

@@ -27,7 +27,7 @@ STEP = 0.010
 _FORWARD_AND_BACKWARD = 3
 
 #: Photographs to train on, the held-out tenth included, and how many are in it.
-PHOTOGRAPHS = {"embedded": (COUNTS["train"], 258), "imagenette": (9469, 935)}
+PHOTOGRAPHS = {"embedded": (COUNTS["train"], 258), "marked": (COUNTS["train"], 258), "imagenette": (9469, 935)}
 
 #: Bytes a second, each way, of 16 lanes of PCI Express 3.0: 8e9 bits a lane, 128 of 130 data.
 PCIE_3 = 16 * 8e9 * 128 / 130 / 8

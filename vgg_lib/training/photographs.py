@@ -13,8 +13,8 @@ from vgg_lib.training.runs import Run
 
 def photographs(preset: Preset, split: str, root: str | Path | None = None) -> Photos:
     """The photographs of a preset's world, ``train`` or ``val``; raises what the data set raises."""
-    if preset.data == "embedded":
-        return embedded(split)
+    if preset.data in ("embedded", "marked"):
+        return embedded(split, marked=preset.data == "marked")
     return imagenette(split, root, size=preset.size, squash=preset.squash)
 
 

@@ -25,7 +25,7 @@ class Preset:
     """
 
     name: str
-    data: Literal["embedded", "imagenette"]
+    data: Literal["embedded", "marked", "imagenette"]
     crop: Positive
     scales: tuple[Scale, ...]
     width: PositiveFloat

@@ -2,6 +2,7 @@
 
 from vgg_lib.book.figures.boxes import best_and_worst, boxes_on_pictures
 from vgg_lib.book.figures.curves import curves
+from vgg_lib.book.figures.depth import folds, over_epochs, stage_ends, straight_pieces, views_and_relus
 from vgg_lib.book.figures.effects import beside, seed_errors
 from vgg_lib.book.figures.evidence import evidence, evidence_table, so_far
 from vgg_lib.book.figures.fields import (
@@ -12,6 +13,7 @@ from vgg_lib.book.figures.fields import (
     stage_costs,
     turning_point,
 )
+from vgg_lib.book.figures.live import trainings
 from vgg_lib.book.figures.networks import (
     SIX,
     by_stage,
@@ -20,8 +22,10 @@ from vgg_lib.book.figures.networks import (
     soft_max_trap,
     table_one,
 )
+from vgg_lib.book.figures.pictures import versions
 from vgg_lib.book.figures.scaling import data_parallel, durations, speed_ups, throughput
 from vgg_lib.book.figures.signals import over_layers
+from vgg_lib.book.figures.stacks import side_by_side
 from vgg_lib.book.figures.style import COLOURS, use_style
 from vgg_lib.book.figures.testing import error_against_cost, errors_over_scales, protocol_errors
 from vgg_lib.book.figures.training import (
@@ -56,9 +60,11 @@ __all__ = [
     "evidence_table",
     "field_growth",
     "fields_on_photo",
+    "folds",
     "loss_curve",
     "most_confident_mistakes",
     "over_layers",
+    "over_epochs",
     "photo_page",
     "picture_row",
     "protocol_errors",
@@ -66,13 +72,19 @@ __all__ = [
     "pyramids",
     "score_maps",
     "seed_errors",
+    "side_by_side",
     "so_far",
     "soft_max_trap",
     "speed_ups",
     "stage_costs",
+    "stage_ends",
+    "straight_pieces",
     "table_one",
     "throughput",
+    "trainings",
     "turning_point",
     "use_style",
+    "versions",
+    "views_and_relus",
     "window_contexts",
 ]

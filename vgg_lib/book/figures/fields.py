@@ -57,7 +57,9 @@ def _pyramid(axes: Axes, kernels: Sequence[int]) -> None:
         axes.text(x, 0, str(count), ha="center", va="center", fontsize=9)
     weights = sum(kernel**2 for kernel in kernels)
     number = {1: "one", 2: "two", 3: "three"}.get(len(kernels), str(len(kernels)))
-    axes.set_title(f"{number} {kernels[0]}×{kernels[0]}", loc="center", weight="bold")
+    alike = len(set(kernels)) == 1
+    title = f"{number} {kernels[0]}×{kernels[0]}" if alike else ", ".join(f"{k}×{k}" for k in kernels)
+    axes.set_title(title, loc="center", weight="bold", fontsize=11 if alike else 10)
     axes.text(
         0, -0.75, f"sees {len(_paths(kernels))}×{len(_paths(kernels))}\n{weights} C² weights", ha="center", va="top"
     )
