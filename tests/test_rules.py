@@ -180,13 +180,14 @@ def test_what_a_comparison_mixes_is_said():
 
 
 ALL = list(dict.fromkeys(evidence.runs({}, 10)))
+OF_BOXES = list(evidence.runs_of_boxes({}, 5))
 
 
 def test_the_evidence_trains_all_that_the_rules_judge_and_tests_it_so():
     for claim in CLAIMS:
         for of, seeds in [*evidence.arms_of(claim), *evidence.arms_beside(claim)]:
             for run in (recipe.run(seed) for recipe in of.recipes for seed in range(seeds)):
-                assert run in ALL
+                assert run in ALL + OF_BOXES
                 wanted = evidence.wanted(run)
                 assert of.protocol in {run.protocol, *(test.protocol for test in wanted.tests)}
                 assert of.measured is None or of.measured.split(".")[0] in wanted.measures
@@ -194,6 +195,12 @@ def test_the_evidence_trains_all_that_the_rules_judge_and_tests_it_so():
 
 def test_the_evidence_trains_on_everything_and_is_tested_on_validation():
     assert {(run.train_on, run.test_set, run.preset.name) for run in ALL} == {("all", "validation", "laptop")}
+
+
+def test_boxes_are_learnt_on_the_embedded_things_alone():
+    assert [(run.network, run.preset.data, run.seed) for run in OF_BOXES] == [("D", "embedded", n) for n in range(5)]
+    assert {evidence.wanted(run).measures for run in OF_BOXES} == {("SCR", "PCR", "PCR-all")}
+    assert STUDIES["localisation"].runs({}) == OF_BOXES
 
 
 def test_a_net_that_another_starts_from_is_trained_before_it():
@@ -225,13 +232,13 @@ def test_verdicts_are_corrected_for_one_another(monkeypatch):
     def judged(p):
         return Judgement("reproduced", (5, 5), effect=1.0, low=0.5, high=1.5, p=p)
 
-    ps = iter([0.004, 0.004, 0.9] + [0.9] * 20)
+    ps = iter([0.002, 0.002, 0.9] + [0.9] * 20)
     monkeypatch.setattr(Superiority, "judge", lambda self, known: judged(next(ps)))
     monkeypatch.setattr(Equivalence, "judge", lambda self, known: judged(0.9))
     found = verdicts.verdicts({})
     tests = [j for j in found.values() if j and j.p is not None]
     assert [j.verdict for j in tests[:3]] == ["reproduced", "reproduced", "inconclusive"]
-    assert tests[0].p_holm == pytest.approx(0.004 * len(tests))
+    assert tests[0].p_holm == pytest.approx(0.002 * len(tests))
 
 
 def test_verdicts_for_programs_are_json():

@@ -17,6 +17,7 @@ from vgg_lib.commands.download import download
 from vgg_lib.commands.evaluate import evaluate
 from vgg_lib.commands.export import export
 from vgg_lib.commands.localise import localise
+from vgg_lib.commands.measure import measure
 from vgg_lib.commands.power import power
 from vgg_lib.commands.predict import predict
 from vgg_lib.commands.protocols import protocols
@@ -45,6 +46,7 @@ COMMANDS = (
     status,
     evaluate,
     protocols,
+    measure,
     predict,
     export,
     transfer,

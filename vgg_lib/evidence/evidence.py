@@ -1,4 +1,4 @@
-"""The study that judges the claims: its runs and what is measured of them follow from the claims' rules."""
+"""The studies that judge the claims: their runs and what is measured of them follow from the claims' rules."""
 
 from __future__ import annotations
 
@@ -35,6 +35,9 @@ GROUPS = (
     Group(beside=tuple(CLAIMS)),
 )
 
+#: Of the study on the embedded set, whose boxes are exact.
+GROUPS_OF_BOXES = (Group(("class-boxes", "tuned-boxes")),)
+
 
 def arms_of(claim: str) -> list[tuple[Arm, int]]:
     """The arms of a claim's rule, each with its number of seeds."""
@@ -48,8 +51,17 @@ def arms_beside(claim: str) -> list[tuple[Arm, int]]:
 
 
 def runs(known: Known, seeds: int) -> Iterator[Run]:
-    """All runs of the evidence, group by group and seed by seed; of each recipe ``seeds`` at most."""
-    for group in GROUPS:
+    """All runs on photographs, group by group and seed by seed; of each recipe ``seeds`` at most."""
+    yield from _runs(GROUPS, seeds)
+
+
+def runs_of_boxes(known: Known, seeds: int) -> Iterator[Run]:
+    """All runs whose nets learn to predict boxes of embedded things."""
+    yield from _runs(GROUPS_OF_BOXES, seeds)
+
+
+def _runs(groups: tuple[Group, ...], seeds: int) -> Iterator[Run]:
+    for group in groups:
         arms = [arm for name in group.rules for arm in arms_of(name)]
         arms += [arm for name in group.beside for arm in arms_beside(name)]
         wanted: dict[Recipe, int] = {}

@@ -8,12 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.folder import photo_folder
 from vgg_lib.data.imagenette import photographs_folder
 from vgg_lib.data.photos import Photos
+from vgg_lib.data.rescaling import middle
+from vgg_lib.tasks.box_file import Boxed, boxed, boxed_from_file
+from vgg_lib.tasks.boxes import WHOLE
+from vgg_lib.tasks.localisation import Localisation, hits, mean_box, predict_boxes, train_boxes
 from vgg_lib.tasks.transfer import EVIDENCE, evaluate_transfer
 from vgg_lib.training.loop import build
+from vgg_lib.training.photographs import photographs, photos_to_test, photos_to_train
 from vgg_lib.training.trained import Trained
 
 
@@ -65,8 +73,81 @@ def _transfer_photos(root: str | Path | None) -> tuple[Photos, Photos]:
     return photo_folder(folder, "train"), photo_folder(folder, "test")
 
 
+#: Table 8's three box nets, by the names that the paper has for them; the scale is that of the classifier's run.
+BOX_NETS = {
+    "SCR": Localisation(1, per_class=False, tuned="fc", learning_rate=0.02),
+    "PCR": Localisation(1, per_class=True, tuned="fc", learning_rate=0.02),
+    "PCR-all": Localisation(1, per_class=True, tuned="all", learning_rate=0.02),
+}
+
+#: The file with boxes of 500 photographs of Imagenette, beside the folder of the photographs.
+BOX_FILE = "imagenette-boxes.json"
+
+
+def box_error(name: str) -> Measure:
+    """App. A: the error in percent of a box net of :data:`BOX_NETS` made from the net, on what its run is tested on."""
+
+    def take(trained: Trained, root: str | Path | None) -> dict[str, Any]:
+        test = boxed(photos_to_test(trained.run, root))
+        right = _found(trained, name, photos_to_train(trained.run, root), test)
+        return {"error": _error(right)}
+
+    return Measure(take, lambda root: None)
+
+
+def boxes_on_photographs(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
+    """App. A on Imagenette: which test photographs each box net is right on, and which the mean box is.
+
+    A character for each photograph, ``1`` where the box is right; ``single`` marks those that have one box alone.
+    ``errors`` are in percent, of all.
+    """
+    path, preset = _box_file(root), trained.run.preset
+    train, test = (
+        boxed_from_file(photographs(preset, split, root), path, below=f"{split}/") for split in ("train", "val")
+    )
+    sides = test.photos.images.sizes.flip(1).repeat(1, 2)
+    right = {name: _found(trained, name, train.photos, test) for name in BOX_NETS}
+    right["mean box"] = hits(mean_box(train.photos) * sides, test.boxes)
+    right["whole picture"] = hits(WHOLE * sides, test.boxes)
+    return {
+        "errors": {name: _error(found) for name, found in right.items()},
+        "right": {name: _digits(found) for name, found in right.items()},
+        "single": _digits(torch.tensor([len(boxes) == 1 for boxes in test.boxes])),
+        "trained_on": len(train),
+        "data": {"train": train.photos.fingerprint, "test": test.photos.fingerprint},
+    }
+
+
+def _found(trained: Trained, name: str, train: Photos, test: Boxed) -> Tensor:
+    """Which test photographs ``(N,)`` a box net made from a classifier is right on, the class given."""
+    how = dataclasses.replace(BOX_NETS[name], scale=middle(trained.run.scale), seed=trained.run.seed)
+    net = train_boxes(trained.net, train, how)
+    return hits(predict_boxes(net, test.photos.images, test.photos.labels, how.scale), test.boxes)
+
+
+def _error(right: Tensor) -> float:
+    return round(100 * float((~right).double().mean()), 2)
+
+
+def _digits(which: Tensor) -> str:
+    return "".join(str(int(one)) for one in which.tolist())
+
+
+def _box_file(root: str | Path | None) -> Path:
+    """The file of boxes; raises :class:`InputError` where it is missing."""
+    path = photographs_folder(root) / BOX_FILE
+    if not path.is_file():
+        raise InputError(
+            f"boxes on photographs are measured with {path}, which is not there: put a file of boxes there, "
+            'as {"train/n01440764/NAME.JPEG": {"size": [width, height], "boxes": [[left, top, right, bottom], …]}, …}'
+        )
+    return path
+
+
 #: By the name that claims know them by.
 MEASURES = {
+    **{name: box_error(name) for name in BOX_NETS},
+    "boxes on photographs": Measure(boxes_on_photographs, _box_file),
     "transfer": Measure(transfer, _transfer_photos),
     "untrained": Measure(transfer_untrained, _transfer_photos),
 }

@@ -14,11 +14,12 @@ from vgg_lib.training.runs import Run, make_run
 #: The peak rate of normalised nets: of the two rates tried at 80 epochs, the one at which A and D err least on average.
 RATE_NORMALISED = 0.05
 
-#: Ways to train at this scale, by name: what they change of preset ``laptop``.
+#: Ways to train, by name: what they change of preset ``laptop``, or of ``quick`` on the embedded things.
 WAYS: dict[str, dict[str, Any]] = {
     "normalised": {"batch_norm": True, "epochs": 80, "learning_rate": RATE_NORMALISED},
     "plain": {},
     "paper's input scale": {"input_scale": "paper", "learning_rate": 0.01},
+    "on embedded things": {"batch_norm": True, "epochs": 20, "learning_rate": RATE_NORMALISED},
 }
 
 
@@ -53,9 +54,11 @@ def _run(recipe: Recipe, seed: int) -> Run:
     return dataclasses.replace(recipe.any_seed, seed=seed, warm_start=source)
 
 
-def recipe(network: str, way: str, *, start_from: Recipe | None = None, **choices: Any) -> Recipe:
-    """A network trained that way, on all training photographs of preset ``laptop``."""
-    return Recipe(way, make_run(network, "laptop", train_on="all", **WAYS[way] | choices), start_from)
+def recipe(
+    network: str, way: str, preset: str = "laptop", *, start_from: Recipe | None = None, **choices: Any
+) -> Recipe:
+    """A network trained that way, on all training photographs of a preset."""
+    return Recipe(way, make_run(network, preset, train_on="all", **WAYS[way] | choices), start_from)
 
 
 def normalised(network: str, scale: Scale = 73) -> Recipe:
@@ -71,3 +74,8 @@ def plain(network: str, **choices: Any) -> Recipe:
 def at_the_papers_input_scale(network: str, start: Initialisation, epochs: int = 10) -> Recipe:
     """A plain network on inputs of 0 to 255 less the mean, from that start."""
     return recipe(network, "paper's input scale", initialisation=start, epochs=epochs)
+
+
+def on_things(network: str) -> Recipe:
+    """A network with batch normalisation on the embedded set, whose boxes are exact."""
+    return recipe(network, "on embedded things", "quick")

@@ -130,6 +130,7 @@ STUDIES: dict[str, Study] = {
         Study("pilot", "Which recipes converge at this scale, and what will the evidence cost?", pilot, seeds=2),
         Study("precision", "Does computing in bfloat16 cost accuracy?", precision, seeds=5),
         Study("evidence", "Which claims of the paper hold?", evidence.runs, seeds=10, wanted=evidence.wanted),
+        Study("localisation", "How is a net best taught boxes?", evidence.runs_of_boxes, 5, evidence.wanted),
     )
 }
 

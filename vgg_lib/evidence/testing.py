@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from vgg_lib.basics import machine
+from vgg_lib.basics.errors import check_choice
 from vgg_lib.data.photos import Photos
 from vgg_lib.data.rescaling import Scale
 from vgg_lib.evaluation.posteriors import posteriors, top_errors
@@ -143,16 +144,34 @@ def record_protocols(
         for way in (ways["dense"], ways["both, 3 scales"]):
             fused = evaluate(nets, photos, way, run.test_set, progress=progress)
             made.append(dataclasses.replace(fused, fused=together))
-    device = next(nets[0].parameters()).device
+    tested = _of_tests_alone(run, nets[0], sum(e.seconds or 0.0 for e in made))
+    return dataclasses.replace(tested, evaluations=tuple(made), data={"test": photos.fingerprint})
+
+
+def record_measures(net: VGG, run: Run, names: Sequence[str], *, root: str | Path | None = None) -> Record:
+    """Measure a net that ``run`` made by the measures of these names: a record of tests alone.
+
+    Raises :class:`~vgg_lib.basics.errors.InputError` for an unknown name, and where what measuring needs is missing.
+    """
+    for name in names:
+        check_choice("measure", name, MEASURES)
+    Wanted(measures=tuple(names)).check(root)
+    began = time.perf_counter()
+    trained = Trained(run, net, ())
+    measured = {name: MEASURES[name].take(trained, root) for name in names}
+    return dataclasses.replace(_of_tests_alone(run, net, time.perf_counter() - began), measurements=measured)
+
+
+def _of_tests_alone(run: Run, net: VGG, seconds: float) -> Record:
     return Record(
         run=run,
         outcome="finished",
-        evaluations=tuple(made),
+        evaluations=(),
         losses=(),
-        seconds=round(sum(e.seconds or 0.0 for e in made), 2),
-        classes=nets[0].num_classes,
-        data={"test": photos.fingerprint},
-        **_made_here(machine.describe(device, "float32")),
+        seconds=round(seconds, 2),
+        classes=net.num_classes,
+        data={},
+        **_made_here(machine.describe(next(net.parameters()).device, "float32")),
     )
 
 

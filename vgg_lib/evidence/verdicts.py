@@ -9,13 +9,14 @@ from vgg_lib.evidence.rules import Equivalence, Judgement, Superiority
 from vgg_lib.evidence.statistics import holm
 from vgg_lib.evidence.store import Known, recorded, studies_with_records
 
-#: The study whose records judge the claims.
-STUDY = "evidence"
+#: The studies whose records judge the claims; of a run that is in several, the last one's record counts.
+STUDIES = ("localisation", "evidence")
 
 
 def evidence() -> Known:
     """The records that come with the library and judge its claims, by the key of their run."""
-    return recorded(STUDY).latest() if STUDY in studies_with_records() else {}
+    there = [recorded(study).latest() for study in STUDIES if study in studies_with_records()]
+    return {key: record for known in there for key, record in known.items()}
 
 
 def verdicts(known: Known | None = None) -> dict[str, Judgement | None]:

@@ -82,7 +82,7 @@ def beside(run: Run, mine: Record | None = None) -> Figure:
     recipe = _recipe(run)
     arms: dict[str, list[float]] = {}
     for record in sorted(known.values(), key=lambda one: list(COLOURS).index(one.run.network)):
-        if _recipe(record.run) == recipe and record.outcome != "failed":
+        if _recipe(record.run) == recipe and record.was_tested(record.run.protocol):
             arms.setdefault(_arm(record.run), []).append(record.error)
     yours = {_arm(mine.run): mine.error} if mine else {}
     return seed_errors(arms, {arm: arm.split(" ")[0] for arm in [*arms, *yours]}, yours)

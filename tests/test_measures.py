@@ -1,0 +1,162 @@
+"""What is measured of box nets, how it is recorded, and how boxes on photographs are judged."""
+
+import dataclasses
+import json
+import math
+
+import pytest
+import torch
+from helpers.records import a_record
+from scipy.stats import binomtest
+
+from vgg_lib.basics.errors import InputError
+from vgg_lib.data.embedded import embedded
+from vgg_lib.data.stand_in import write_stand_in
+from vgg_lib.evidence import measures, verdicts
+from vgg_lib.evidence.box_rule import MEASURED, ON_PHOTOGRAPHS
+from vgg_lib.evidence.claims import CLAIMS
+from vgg_lib.evidence.records import Record
+from vgg_lib.evidence.store import Store
+from vgg_lib.evidence.testing import record_measures
+from vgg_lib.networks.preprocessing import Preprocessing
+from vgg_lib.tasks.localisation import predict_boxes, train_boxes
+from vgg_lib.training.loop import build
+from vgg_lib.training.runs import make_run
+from vgg_lib.training.trained import Trained
+
+RUN = make_run("A", "quick", batch_norm=True, seed=3, train_on="all")
+
+
+def untrained(run):
+    """The net that a training of the run starts from, told of inputs as those of photographs are."""
+    net = build(run, 10)
+    net.preprocessing = Preprocessing((120.0,) * 3, (70.0,) * 3)
+    return net
+
+
+def few(monkeypatch):
+    """Let runs train and test on few embedded pictures."""
+    train, test = (embedded(split).take(torch.arange(60)) for split in ("train", "val"))
+    monkeypatch.setattr(measures, "photos_to_train", lambda run, root: train)
+    monkeypatch.setattr(measures, "photos_to_test", lambda run, root: test)
+    return train, test
+
+
+def test_the_error_is_that_of_the_box_net_taught_as_table_8_says(monkeypatch):
+    train, test = few(monkeypatch)
+    short = {name: dataclasses.replace(how, epochs=2) for name, how in measures.BOX_NETS.items()}
+    monkeypatch.setattr(measures, "BOX_NETS", short)
+    net = untrained(RUN)
+    how = dataclasses.replace(short["PCR"], scale=36, seed=3)
+    found = predict_boxes(train_boxes(net, train, how), test.images, test.labels, 36)
+    overlaps = [iou(a, b) for a, b in zip(found.tolist(), test.boxes.tolist(), strict=True)]
+    assert all(map(math.isfinite, overlaps))
+    wrong = sum(one <= 0.5 for one in overlaps)
+    assert measures.MEASURES["PCR"].take(Trained(RUN, net, ()), None) == {"error": round(100 * wrong / 60, 2)}
+
+
+def iou(a, b):
+    """Intersection over union of two boxes, in plain arithmetic."""
+    width, height = (max(0, min(a[i + 2], b[i + 2]) - max(a[i], b[i])) for i in (0, 1))
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
+    return width * height / (areas - width * height)
+
+
+def test_table_8_has_two_contrasts_each_of_one_difference():
+    shared, by_class, all_layers = (dataclasses.asdict(how) for how in measures.BOX_NETS.values())
+    assert {name for name in shared if shared[name] != by_class[name]} == {"per_class"}
+    assert {name for name in shared if by_class[name] != all_layers[name]} == {"tuned"}
+    told = [str(CLAIMS[name].rule) for name in ("class-boxes", "tuned-boxes")]
+    assert "SCR.error) less" in told[0] and "PCR.error) is above" in told[0]
+    assert "PCR.error) less" in told[1] and "PCR-all.error) is above" in told[1]
+
+
+@pytest.fixture
+def photographs(tmp_path, monkeypatch):
+    """A folder of photographs with a file of boxes for some: one box for the first of each half, two for the second."""
+    run = make_run("A", "laptop", batch_norm=True)
+    root = write_stand_in(tmp_path)
+    folder = measures.photographs_folder(root)
+    entries = {}
+    for split in ("train", "val"):
+        names = sorted(path.relative_to(folder / "imagenette2-160").as_posix() for path in folder.rglob("*.JPEG"))
+        for name, boxes in zip([n for n in names if n.startswith(split)], ([[1, 1, 9, 9]],) * 3, strict=False):
+            entries[name] = {"size": [10, 10], "boxes": [*boxes, [0, 0, 2, 2]] if len(entries) % 3 == 1 else boxes}
+    (folder / measures.BOX_FILE).write_text(json.dumps(entries))
+    short = {name: dataclasses.replace(how, epochs=1) for name, how in measures.BOX_NETS.items()}
+    monkeypatch.setattr(measures, "BOX_NETS", short)
+    return run, root
+
+
+def test_boxes_on_photographs_are_told_photograph_by_photograph(photographs, tmp_path):
+    run, root = photographs
+    made = record_measures(untrained(run), run, [MEASURED], root=root)
+    found = made.measurements[MEASURED]
+    assert found["trained_on"] == 3 and found["single"] == "101"
+    assert set(found["right"]) == {"SCR", "PCR", "PCR-all", "mean box", "whole picture"}
+    assert found["right"]["mean box"] == found["right"]["whole picture"] == "111"
+    assert found["errors"]["mean box"] == 0.0
+    assert made.of_tests_alone and Record.from_line(made.to_line()) == made
+
+
+def test_photographs_without_a_file_of_boxes_are_refused_before_anything_is_measured(tmp_path):
+    run = make_run("A", "laptop")
+    with pytest.raises(InputError, match=r"imagenette-boxes\.json, which is not there: put a file of boxes"):
+        record_measures(untrained(run), run, [MEASURED], root=write_stand_in(tmp_path))
+
+
+def test_an_unknown_measure_is_told_which_there_are():
+    with pytest.raises(InputError, match="'boxes': choose from SCR, PCR"):
+        record_measures(untrained(RUN), RUN, ["boxes"])
+
+
+def recorded(net, mean, single):
+    """What is known where the nets were right on these photographs."""
+    run = ON_PHOTOGRAPHS.recipe.run(0)
+    measured = {"right": {"PCR-all": net, "mean box": mean}, "single": single}
+    return {run.key: a_record(run, measurements={MEASURED: measured})}
+
+
+@pytest.mark.parametrize(
+    ("net", "mean", "verdict"),
+    [
+        ("1" * 10 + "0" * 10, "0" * 20, "the net is better"),
+        ("0" * 20, "1" * 10 + "0" * 10, "the mean box is better"),
+        ("1" * 5 + "0" * 15, "0" * 20, "cannot be told apart"),
+        ("1" * 20, "1" * 20, "cannot be told apart"),
+    ],
+)
+def test_boxes_on_photographs_are_judged_by_those_that_only_one_is_right_on(net, mean, verdict):
+    judged = ON_PHOTOGRAPHS.judge(recorded(net, mean, "1" * 20))
+    assert judged.verdict == verdict
+    assert (judged.photographs, judged.net) == (20, net.count("1"))
+    only = [sum(a > b for a, b in zip(*pair, strict=True)) for pair in ((net, mean), (mean, net))]
+    assert judged.p == (pytest.approx(binomtest(only[0], sum(only)).pvalue) if sum(only) else 1)
+    assert judged.interval()[0] <= 100 - 5 * judged.net <= judged.interval()[1]
+
+
+def test_photographs_with_several_boxes_do_not_count():
+    judged = ON_PHOTOGRAPHS.judge(recorded("1111", "0000", "1010"))
+    assert (judged.photographs, judged.net, judged.mean_box, judged.only_net) == (2, 2, 0, 2)
+
+
+def test_without_a_record_of_boxes_nothing_is_judged():
+    assert ON_PHOTOGRAPHS.judge({}) is None
+    run = ON_PHOTOGRAPHS.recipe.run(0)
+    assert ON_PHOTOGRAPHS.judge({run.key: a_record(run)}) is None
+    assert "PCR-all made from (D normalised), seed 0, against the mean box" in str(ON_PHOTOGRAPHS)
+
+
+def test_the_records_of_boxes_judge_claims_beside_those_of_photographs(monkeypatch, tmp_path):
+    boxes, photos = (Store(tmp_path / f"{name}.jsonl") for name in ("localisation", "evidence"))
+    of_boxes = CLAIMS["class-boxes"].rule.challenger.recipes[0].run(0)
+    both = ON_PHOTOGRAPHS.recipe.run(0)
+    boxes.add(a_record(of_boxes))
+    boxes.add(a_record(both, losses=()))
+    photos.add(a_record(both))
+    monkeypatch.setattr(verdicts, "studies_with_records", lambda: ["evidence", "localisation"])
+    monkeypatch.setattr(verdicts, "recorded", lambda name: {"localisation": boxes, "evidence": photos}[name])
+    known = verdicts.evidence()
+    assert set(known) == {of_boxes.key, both.key}
+    assert not known[both.key].of_tests_alone
+    assert math.isfinite(known[both.key].losses[-1])
