@@ -26,7 +26,7 @@ def as_images(given: Images | Photos | Picture | Sequence[Picture]) -> Images:
     """Images of uint8 RGB from what a caller has: one tensor ``(N, 3, H, W)``, or pictures of any sizes, one or many.
 
     A picture is a tensor ``(3, H, W)``, or ``(1, H, W)`` where it is grey; a Pillow image; a NumPy array
-    ``(H, W, 3)``; or the path of a file, which is decoded when it is needed.
+    ``(H, W, 3)``, or ``(N, H, W, 3)`` for many; or the path of a file, which is decoded when it is needed.
 
     Raises :class:`InputError` for anything else: values that are not uint8, such as those normalised already, and
     tensors with their channels last.
@@ -40,6 +40,8 @@ def as_images(given: Images | Photos | Picture | Sequence[Picture]) -> Images:
             return ImageTensor(_checked(given, "the images are"))
         case str() | Path():
             return PhotoFiles([Path(str(given))])
+        case np.ndarray(ndim=4):
+            return as_images(list(given))
         case Tensor() | Image.Image() | np.ndarray():
             return ImageTensor(_pixels(given, "the image is")[None])
         case Sequence():
@@ -47,7 +49,9 @@ def as_images(given: Images | Photos | Picture | Sequence[Picture]) -> Images:
                 return PhotoFiles([Path(str(one)) for one in given])
             return ImageList([_pixels(one, f"image {i} is") for i, one in enumerate(given)])
         case _:
-            raise InputError(f"images are given as {_name(given)}: give a tensor (N, 3, H, W) of uint8, or a list")
+            raise InputError(
+                f"images are given as {type(given).__name__}: give a tensor (N, 3, H, W) of uint8, or a list"
+            )
 
 
 def _pixels(picture: object, what: str) -> Tensor:
@@ -72,7 +76,9 @@ def _pixels(picture: object, what: str) -> Tensor:
         case Tensor():
             raise InputError(f"{what} of shape {tuple(picture.shape)}: give (3, H, W), or (N, 3, H, W) for many")
         case _:
-            raise InputError(f"{what} {_name(picture)}: give a uint8 tensor (3, H, W), a Pillow image, or a path")
+            raise InputError(
+                f"{what} of type {type(picture).__name__}: give a uint8 tensor (3, H, W), a Pillow image, or a path"
+            )
 
 
 def _checked(pixels: Tensor, what: str) -> Tensor:
@@ -90,7 +96,3 @@ def _checked(pixels: Tensor, what: str) -> Tensor:
     if 0 in shape[-2:]:
         raise InputError(f"{what} of shape {shape}, which has no pixels: leave it out")
     return pixels.expand(*shape[:-3], 3, *shape[-2:])
-
-
-def _name(thing: object) -> str:
-    return f"a {type(thing).__name__}"

@@ -113,7 +113,7 @@ def posteriors(
 
 def _fused(nets: nn.Module | Sequence[nn.Module], protocol: Protocol) -> list[VGG]:
     """The nets to average, out of their wrappings, that can be tested together under the protocol."""
-    given = [nets] if isinstance(nets, nn.Module) else list(nets)
+    given = list(nets) if isinstance(nets, Sequence) and not isinstance(nets, str) else [nets]
     if not given:
         raise InputError("no net to test with: give one or more")
     fused: list[VGG] = []
@@ -121,7 +121,7 @@ def _fused(nets: nn.Module | Sequence[nn.Module], protocol: Protocol) -> list[VG
         net = getattr(wrapped, "_orig_mod", getattr(wrapped, "module", wrapped))
         if not isinstance(net, VGG):
             raise InputError(
-                f"the net is a {type(net).__name__} and none of this library: `load_published` takes the weights "
+                f"the net is of type {type(net).__name__} and none of this library: `load_published` takes the weights "
                 "of VGG networks from elsewhere"
             )
         if min(protocol.scales) < net.image_size:
