@@ -26,7 +26,9 @@ from vgg_lib.evidence.workshop import Workshop
 
 # The same examples every time: a failure on one machine is a failure on all.
 settings.register_profile("suite", deadline=None, derandomize=True, database=None, max_examples=40)
-settings.register_profile("long", deadline=None, database=None, max_examples=1_000_000)
+# `HYPOTHESIS_PROFILE=long`: other examples each time, as many as `HYPOTHESIS_EXAMPLES` says.
+many = int(os.environ.get("HYPOTHESIS_EXAMPLES", 1_000_000))
+settings.register_profile("long", deadline=None, database=None, max_examples=many)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 

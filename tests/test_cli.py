@@ -257,3 +257,13 @@ def test_doctor_names_the_data_it_did_not_find_and_times_each_preset(vgg_lib, mo
     shown = vgg_lib("doctor").out
     assert "not found: set VGG_LIB_DATA" in shown
     assert [line.split()[1] for line in shown.splitlines() if line.startswith("preset")] == ["quick", "laptop", "paper"]
+
+
+def test_warnings_are_sentences(fake_imagenette, tmp_path):
+    words = ["evaluate", "--preset", "laptop", "--weights", best_carried(), "--data", fake_imagenette()]
+    said = command(*words, home=tmp_path)
+    assert said.returncode == 0, said.stderr
+    assert re.search(
+        r"^vgg-lib: .*holds 20 photographs instead of 9,469 .* is not comparable$", said.stderr, re.MULTILINE
+    )
+    assert "Warning" not in said.stderr

@@ -63,7 +63,10 @@ def test_doctor_names_the_folders_that_cannot_be_written(no_home, monkeypatch):
         assert line.endswith(f"set {variable} to a folder that can be written")
 
 
-@pytest.mark.parametrize("words", [["train"], ["train", "--store", "r.jsonl", "--weights", "w.safetensors"]])
+@pytest.mark.parametrize(
+    "words",
+    [["train"], ["train", "--store", "r.jsonl", "--weights", "w.safetensors"], ["run", "pilot"]],
+)
 def test_trainings_name_the_variable_for_their_folder(no_home, words):
     said = no_home(*words)
     assert said.code == 2
@@ -76,6 +79,13 @@ def test_photographs_name_the_variable_for_their_pixels(no_home, fake_imagenette
     monkeypatch.delenv("VGG_LIB_CACHE")
     with pytest.raises(InputError, match=r"cannot be written .*: free some space, or set VGG_LIB_CACHE to a folder"):
         imagenette("train", root, squash=32)
+
+
+def test_a_download_names_the_variable_for_its_folder(no_home):
+    said = no_home("download")
+    assert said.code == 2
+    assert "cannot be written" in said.err
+    assert said.err.endswith("free some space, or set VGG_LIB_CACHE to a folder that can be written\n")
 
 
 def test_elsewhere_another_folder_is_the_way_out(tmp_path):

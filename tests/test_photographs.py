@@ -60,6 +60,21 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path, monkeypatch):
     assert resumed.losses == on_photographs(RUN, "quick", keep=tmp_path / "other").losses
 
 
+@pytest.mark.filterwarnings("ignore::vgg_lib.basics.errors.InputWarning")
+def test_what_was_done_on_a_part_of_the_photographs_is_done_again_on_all(tmp_path, fake_imagenette, monkeypatch):
+    root, run = fake_imagenette(per_class=3), make_run("A", "quick", data="imagenette", width=1 / 16, epochs=1)
+    monkeypatch.setenv("VGG_LIB_DATA", str(root))
+    aside = tmp_path / "aside.JPEG"
+    photo = next((root / "imagenette2-160" / "train").rglob("*_1.JPEG"))
+    place = photo.rename(aside) and photo
+    first, again = (on_photographs(run, "quick", keep=tmp_path / "mine", every_way=True) for _ in "ab")
+    assert first == again and first.of_other_photographs
+    aside.rename(place)
+    whole = on_photographs(run, "quick", keep=tmp_path / "mine", every_way=True)
+    assert not whole.of_other_photographs
+    assert on_photographs(run, "quick", keep=tmp_path / "mine", every_way=True) == whole
+
+
 def test_every_way_is_recorded_once(tmp_path):
     made = on_photographs(RUN, "quick", keep=tmp_path, every_way=True)
     assert len(made.evaluations) >= 8

@@ -257,7 +257,15 @@ def test_a_run_that_another_queue_has_done_meanwhile_is_not_trained(store, works
     if outcome != "failed":
         workshop.weights(RUN.key).touch()
     ours, theirs = nursery().Pipe(duplex=False)
-    order = Order(RUN, workshop, store, root=None, threads=1, again=False, for_weights=True, wanted=Wanted())
+    order = Order(
+        *(RUN, workshop, store),
+        root=None,
+        threads=1,
+        again=False,
+        other_photographs=False,
+        for_weights=True,
+        wanted=Wanted(),
+    )
     process = nursery().Process(target=work, args=(order, theirs))
     process.start()
     assert ours.recv() == ("failed" if outcome == "failed" else "done")
@@ -305,6 +313,37 @@ def test_without_photographs_no_run_is_tried(agenda_of, store, cache, tmp_path):
     with pytest.raises(InputError, match="does not hold imagenette2-160/"):
         Queue(agenda_of(make_run("A", "laptop")), root=tmp_path).run()
     assert not store.path.exists()
+
+
+ON_FILES = make_run("A", "quick", data="imagenette", width=1 / 16, epochs=1)
+
+
+@pytest.fixture
+def a_part(fake_imagenette):
+    """A folder with a part of Imagenette, whose other part is missing."""
+    root = fake_imagenette(per_class=3)
+    for path in (root / "imagenette2-160").glob("*/*/*_1.JPEG"):
+        path.unlink()
+    return root
+
+
+@pytest.mark.filterwarnings("ignore::vgg_lib.basics.errors.InputWarning")
+def test_a_study_refuses_other_photographs_unless_they_are_meant(agenda_of, store, a_part, quick_workers):
+    with pytest.raises(InputError, match=r"20 photographs instead of 30 .* or say --other-photographs"):
+        Queue(agenda_of(ON_FILES), workers=1, root=a_part).run()
+    assert not store.path.exists()
+    for _ in range(2):
+        Queue(agenda_of(ON_FILES, other_photographs=True), workers=1, root=a_part).run()
+    [record] = store
+    assert (record.outcome, record.of_other_photographs) == ("finished", True)
+
+
+def test_what_was_trained_on_other_photographs_is_not_done(agenda_of, store, quick_workers, workshop):
+    store.add(a_record(RUN, data={"train": "ab", "train differs": "20 photographs instead of 30"}))
+    assert agenda_of(RUN).status(1).to_do == 1
+    assert agenda_of(RUN, other_photographs=True).status(1).done == 1
+    Queue(agenda_of(RUN), workers=1).run()
+    assert [record.of_other_photographs for record in store] == [True, False]
 
 
 def test_a_queue_is_not_shared_by_torchrun(agenda_of, monkeypatch):

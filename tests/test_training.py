@@ -249,7 +249,20 @@ def test_a_record_says_that_the_photographs_are_not_all(fake_imagenette):
     run = make_run("A", "quick", data="imagenette", width=1 / 16)
     with pytest.warns(UserWarning, match="19 photographs instead of 20"):
         made = record(train(run, root=root, max_steps=1), root=root)
-    assert made.data["differs"].startswith("19 photographs instead of 20 (")
+    assert made.data["train differs"].startswith("19 photographs instead of 20 (")
+    assert made.data["test differs"] == made.data["train differs"]
+    assert made.of_other_photographs
+
+
+def test_a_training_does_not_go_on_with_other_photographs(fake_imagenette, tmp_path):
+    root, run = fake_imagenette(), make_run("A", "quick", data="imagenette", width=1 / 16)
+    train(run, root=root, max_steps=1, checkpoint=tmp_path / "state", progress=False)
+    next((root / "imagenette2-160" / "train").rglob("*_0.JPEG")).unlink()
+    with (
+        pytest.warns(UserWarning, match="19 photographs"),
+        pytest.raises(InputError, match=r"checkpoint .* does not hold .* a training on other photographs"),
+    ):
+        train(run, root=root, checkpoint=tmp_path / "state", progress=False)
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])

@@ -8,7 +8,7 @@ import torch
 import typer
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.basics.terminal import allow_any_character
+from vgg_lib.basics.terminal import allow_any_character, warn_in_sentences
 from vgg_lib.commands.claim import claim
 from vgg_lib.commands.compare import compare
 from vgg_lib.commands.describe import describe
@@ -70,6 +70,7 @@ for command in COMMANDS:
 def main() -> None:
     """Run the command line: exit code 2 and one sentence for input that cannot be used."""
     allow_any_character()
+    warn_in_sentences()
     torch.set_float32_matmul_precision("highest")
     try:
         app()

@@ -13,6 +13,10 @@ class InputError(ValueError):
     """
 
 
+class InputWarning(UserWarning):
+    """Something the caller gave can be used, and is not what it may be taken for: the message says in what."""
+
+
 def check_choice(thing: str, value: str, choices: Iterable[str]) -> None:
     """Raise :class:`InputError` unless ``value`` is one of ``choices``.
 

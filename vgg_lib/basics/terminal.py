@@ -6,6 +6,10 @@ import codecs
 import io
 import sys
 import unicodedata
+import warnings
+from typing import Any
+
+from vgg_lib.basics.errors import InputWarning
 
 #: What stands for a character that cannot be written; of others, their letter without its accent, or a question mark.
 _INSTEAD = {"█": "#", "–": "-", "—": "-", "−": "-", "×": "x", "…": "...", "’": "'", "‘": "'", "“": '"', "”": '"'}
@@ -28,6 +32,16 @@ def allow_any_character() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="vgg_lib.plain")
+
+
+def warn_in_sentences() -> None:
+    """Show warnings about what the user gave as sentences, without the line of code that they come from."""
+    usual = warnings.formatwarning
+
+    def form(message: Warning | str, category: type[Warning], *more: Any) -> str:
+        return f"vgg-lib: {message}\n" if issubclass(category, InputWarning) else usual(message, category, *more)
+
+    warnings.formatwarning = form  # type: ignore[assignment]
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:

@@ -22,7 +22,7 @@ from vgg_lib.evidence.store import Store
 from vgg_lib.evidence.testing import record_protocols
 from vgg_lib.evidence.workshop import Workshop
 from vgg_lib.training.loop import train
-from vgg_lib.training.photographs import photos_to_test
+from vgg_lib.training.photographs import photos_to_test, photos_to_train
 from vgg_lib.training.runs import Run
 from vgg_lib.training.weights import load_net
 
@@ -57,13 +57,22 @@ def on_photographs(
     folder = _folder(keep)
     workshop, store, tests = Workshop(folder / "runs"), Store(folder / "records.jsonl"), Store(folder / "tests.jsonl")
     print(f"{run}: {_expected(run)}. Everything is saved in {folder}.")
-    made = workshop.do(run, store, enough=lambda record: record.outcome != "failed")
+    made = workshop.do(run, store, enough=lambda record: record.outcome != "failed" and _is_of_these(record))
     if made.outcome == "failed":
         raise InputError(f"run {run.key} failed: {made.reason}")
     if every_way and made.outcome == "finished":
         with workshop.lock(run):
-            made = tests.find(run) or _tested(run, workshop, tests)
+            found = tests.find(run)
+            made = found if found and _is_of_these(found) else _tested(run, workshop, tests)
     return made
+
+
+def _is_of_these(record: Record) -> bool:
+    """Whether a record is of the published photographs, or of those that are here now: a part of them, say."""
+    if not record.of_other_photographs:
+        return True
+    now = photos_to_test(record.run).identity("test") | photos_to_train(record.run).identity("train")
+    return record.data.items() <= now.items()
 
 
 def _tested(run: Run, workshop: Workshop, tests: Store) -> Record:

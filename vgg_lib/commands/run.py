@@ -33,10 +33,13 @@ def run(
         Path | None, typer.Option(help="Where a cluster's workers keep checkpoints; else in their user's data folder.")
     ] = None,
     data: DataFolder = None,
+    other_photographs: Annotated[
+        bool, typer.Option("--other-photographs", help="Take photographs that are not those of the published archive.")
+    ] = False,
     store: StudyStore = None,
 ) -> None:
     """Train what a study still needs. Stop it when you like: started again it goes on where it stopped."""
-    agenda = Agenda(study(study_name), study_store(study_name, store), workshop(), seeds, again)
+    agenda = Agenda(study(study_name), study_store(study_name, store), workshop(), seeds, again, other_photographs)
     if scheduler and workers:
         raise InputError(f"--workers {workers} is for this machine: a cluster has as many as you started, leave it out")
     if folder and not scheduler:

@@ -99,5 +99,5 @@ def check_whole(photos: Photos) -> None:
     if photos.differs:
         raise InputError(
             f"these photographs are not those of Imagenette's archive: there are {photos.differs}. "
-            "Get the data set again, or say that other photographs are meant"
+            "get the data set again, or say --other-photographs to train on them all the same"
         )

@@ -19,8 +19,8 @@ import torch
 from PIL import Image
 from torchvision.datasets import Imagenette
 
-from vgg_lib.basics.errors import InputError, check_choice
-from vgg_lib.basics.folders import cache_folder
+from vgg_lib.basics.errors import InputError, InputWarning, check_choice
+from vgg_lib.basics.folders import cache_folder, way_out
 from vgg_lib.data.archive import CLASSES, FOLDERS, STAND_IN, differences, photographs_in
 from vgg_lib.data.decoded import decoded_once
 from vgg_lib.data.decoding import no_warning_of_size, read
@@ -68,8 +68,8 @@ def find(root: str | Path | None = None, size: str = "160px") -> Path | None:
 def download(size: str = "160px") -> Path:
     """Download Imagenette into the cache folder, with a progress bar, and return that folder.
 
-    It is unpacked aside and moved into place when complete. Raises :class:`InputError` when the download
-    fails, with nothing left behind.
+    It is unpacked aside and moved into place when complete. Raises :class:`InputError` when the folder cannot be
+    written or the download fails, with nothing left behind.
     """
     check_choice("size of Imagenette", size, FOLDERS)
     cache, folder = cache_folder(), FOLDERS[size]
@@ -77,7 +77,11 @@ def download(size: str = "160px") -> Path:
         return cache
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=cache) as aside:
+        aside_in = TemporaryDirectory(dir=cache)
+    except OSError as error:
+        raise InputError(f"{cache} cannot be written ({error}): {way_out(cache)}") from error
+    try:
+        with aside_in as aside:
             Imagenette(aside, split="train", size=size, download=True)
             (Path(aside) / folder).replace(cache / folder)
     except (OSError, RuntimeError) as error:
@@ -117,7 +121,8 @@ def imagenette(
     generated = (where / STAND_IN).exists()
     differs = "generated pictures" if generated else differences(split, labels, size, fingerprint)
     if differs and not generated:
-        warnings.warn(f"{folder} holds {differs}: what is trained on them is not comparable", stacklevel=2)
+        told = f"{folder} holds {differs}: what is trained on them is not comparable"
+        warnings.warn(told, InputWarning, stacklevel=2)
     stem = (where if generated else cache_folder()) / f"imagenette-{split}-{fingerprint}"
     images: Images = PhotoFiles(paths, stem)
     if squash is not None:

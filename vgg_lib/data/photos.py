@@ -69,7 +69,7 @@ class Photos:
 
     def identity(self, name: str) -> dict[str, str]:
         """What a record says of these photographs: their fingerprint, under that name, and in what they differ."""
-        return {name: self.fingerprint} | ({"differs": self.differs} if self.differs else {})
+        return {name: self.fingerprint} | ({f"{name} differs": self.differs} if self.differs else {})
 
     def take(self, keep: Tensor) -> Photos:
         """The photographs with these indices ``(n,)``, in that order."""

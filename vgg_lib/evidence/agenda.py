@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.data.archive import check_whole
 from vgg_lib.evidence.hardware import training_macs
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.store import Known, Store
@@ -38,7 +39,8 @@ class Agenda:
     """What a study still needs. Runs with a record in ``store`` are done; the others are to be trained in ``workshop``.
 
     ``seeds`` is the number of runs of each arm, if not what the study says. With ``again`` failed runs count as missing
-    until they fail once more. Raises :class:`InputError` for fewer than 1 seed.
+    until they fail once more. Unless ``other_photographs`` than the published ones are meant, they are refused, and
+    what was trained on them counts as missing. Raises :class:`InputError` for fewer than 1 seed.
     """
 
     study: Study
@@ -46,11 +48,21 @@ class Agenda:
     workshop: Workshop
     seeds: int | None = None
     again: bool = False
+    other_photographs: bool = False
     _given_up: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         if self.seeds is not None and self.seeds < 1:
             raise InputError(f"seeds is {self.seeds}: choose 1 or more")
+
+    def known(self) -> Known:
+        """What is known of each run, by its key."""
+        latest = self.store.latest()
+        return {key: record for key, record in latest.items() if self.takes(record)}
+
+    def takes(self, record: Record) -> bool:
+        """Whether a record is of the photographs that are meant."""
+        return self.other_photographs or not record.of_other_photographs
 
     def runs(self, known: Known) -> list[Run]:
         """All runs that the study can name so far."""
@@ -91,7 +103,7 @@ class Agenda:
 
     def status(self, workers: int) -> Status:
         """Where the study stands. The hours left are for so many ``workers``, at the pace of what is done."""
-        known = self.store.latest()
+        known = self.known()
         runs = self.runs(known)
         found = [known[run.key] for run in runs if run.key in known]
         missing = [run for run in runs if run.key not in known]
@@ -137,11 +149,17 @@ def training_seconds(record: Record) -> float:
     return record.processor_seconds / record.machine["threads"]
 
 
-def read_photographs(runs: Iterable[Run], root: Path | None = None) -> None:
-    """Find the photographs of runs and decode them, once, before several workers need them."""
+def read_photographs(runs: Iterable[Run], root: Path | None = None, *, whole: bool = True) -> None:
+    """Find the photographs of runs and decode them, once, before several workers need them.
+
+    Raises what the data set raises, and :class:`InputError` where they are to be the ``whole`` of the published ones,
+    and are not.
+    """
     wanted = {}
     for run in runs:
         for split in ("train", "val") if run.test_set == "validation" else ("train",):
             wanted[run.preset.data, run.preset.size, run.preset.squash, split] = run.preset
     for (*_, split), preset in wanted.items():
-        photographs(preset, split, root)
+        photos = photographs(preset, split, root)
+        if whole:
+            check_whole(photos)

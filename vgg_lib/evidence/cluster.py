@@ -86,13 +86,13 @@ class ClusterQueue:
 
             client.subscribe_topic(_topic(client), receive)
             try:
-                known = self.agenda.store.latest()
+                known = self.agenda.known()
                 while missing := self.agenda.missing(known):
                     self._submit_missing(client, missing, jobs)
                     line.count(known, missing)
                     line.draw({key: job.share for key, job in jobs.items()})
                     self._collect(client, jobs)
-                    known = self.agenda.store.latest()
+                    known = self.agenda.known()
                     self.agenda.remove_weights(known)
                 line.count(known, [])
                 line.draw({})
@@ -114,7 +114,7 @@ class ClusterQueue:
                     lock.enter_context(self.agenda.workshop.lock(run))
                 except BusyError:  # by a worker of this queue, or by another queue
                     continue
-                if run in self.agenda.missing(self.agenda.store.latest()):  # no other queue has done it since we looked
+                if run in self.agenda.missing(self.agenda.known()):  # no other queue has done it since we looked
                     worker = free.pop(0)
                     jobs[run.key] = _RemoteJob(run, lock.pop_all(), worker, self._submit(client, run, worker))
 
@@ -146,6 +146,7 @@ class ClusterQueue:
             return client.submit(
                 train_run,
                 *(run, self.agenda.study.wanted(run), start_from, self.folder, self.root, _topic(client)),
+                whole=not self.agenda.other_photographs,
                 workers=[worker],
                 allow_other_workers=True,
                 key=f"{run.key}-{uuid4().hex}",

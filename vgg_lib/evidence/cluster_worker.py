@@ -35,13 +35,20 @@ def versions() -> str:
 
 
 def train_run(
-    run: Run, wanted: Wanted, start_from: bytes | None, folder: Path | None, root: Path | None, topic: str
+    run: Run,
+    wanted: Wanted,
+    start_from: bytes | None,
+    folder: Path | None,
+    root: Path | None,
+    topic: str,
+    *,
+    whole: bool = True,
 ) -> Result:
     """Train a run from where it stopped, logging to ``topic`` how far it is.
 
     ``wanted`` is what to measure of its net, ``start_from`` the content of the file of weights that it starts from.
     Raises :class:`Abandoned` when the queue no longer waits for the run, and :class:`InputError`, naming the worker,
-    for photographs that it does not have and for a folder that it cannot write to.
+    for photographs that it does not have, or not ``whole``, and for a folder that it cannot write to.
     """
     from distributed import get_worker
 
@@ -62,7 +69,7 @@ def train_run(
             torch.set_num_threads(worker.state.nthreads)
             _keep_freed_memory()
             try:
-                read_photographs([run], root)
+                read_photographs([run], root, whole=whole)
             except InputError as error:
                 raise InputError(f"{error} (each worker looks for its own)") from error
             if run.warm_start and start_from is not None:

@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 
 from vgg_lib.basics import machine
 from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.folders import way_out
 from vgg_lib.basics.processes import processes
 from vgg_lib.basics.progress import bar
 from vgg_lib.evidence.agenda import Agenda, read_photographs
@@ -112,8 +113,8 @@ class Queue:
         ``torchrun`` started.
         """
         open_workshop(self.agenda.workshop)
-        known = self.agenda.store.latest()
-        read_photographs(self.agenda.missing(known), self.root)
+        known = self.agenda.known()
+        read_photographs(self.agenda.missing(known), self.root, whole=not self.agenda.other_photographs)
         jobs: list[_Job] = []
         with closing(StudyLine(self.agenda)) as line:
             try:
@@ -121,7 +122,7 @@ class Queue:
                     self._start(missing, known, jobs)
                     line.count(known, missing)
                     self._wait(jobs, line)
-                    known = self.agenda.store.latest()
+                    known = self.agenda.known()
                     self.agenda.remove_weights(known)
                 line.count(known, [])
                 line.draw({})
@@ -141,6 +142,7 @@ class Queue:
                 self.root,
                 self.threads,
                 agenda.again,
+                other_photographs=agenda.other_photographs,
                 for_weights=agenda.is_source(run, known),
                 wanted=agenda.study.wanted(run),
             )
@@ -204,5 +206,7 @@ def open_workshop(workshop: Workshop) -> None:
         raise InputError(f"torchrun started {processes()} queues as one: start it alone, with --workers")
     try:
         workshop.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except FileExistsError as error:
         raise InputError(f"{workshop.folder} cannot be used ({error}): make it a folder") from error
+    except OSError as error:
+        raise InputError(f"{workshop.folder} cannot be written ({error}): {way_out(workshop.folder)}") from error

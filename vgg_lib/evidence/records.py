@@ -100,7 +100,8 @@ class Record:
     with their ``reason``; ``losses`` are the mean training loss of each epoch, ``None`` for one
     that is not finite, and there are none in a record of tests alone; ``seconds`` is the training's wall clock,
     ``processor_seconds`` what the training process's threads computed in it (``None`` in records older than that),
-    ``memory`` the process's peak in MiB; ``data`` are fingerprints by split; ``machine`` says which processor,
+    ``memory`` the process's peak in MiB; ``data`` are fingerprints by split, and
+    in what photographs differ from those that were published; ``machine`` says which processor,
     precision and versions; ``origin`` which sources (``None`` in older records); ``measurements`` hold what else was
     measured of the net at its end, by name.
     """
@@ -129,6 +130,11 @@ class Record:
     def of_tests_alone(self) -> bool:
         """Whether this tells of tests of weights, and nothing of the training that made them."""
         return self.outcome == "finished" and not self.losses
+
+    @property
+    def of_other_photographs(self) -> bool:
+        """Whether photographs were trained or tested on that differ from the data set that was published."""
+        return any(name.endswith(" differs") for name in self.data)
 
     @property
     def error(self) -> float:

@@ -106,7 +106,7 @@ def record(
     measurements: dict[str, Any] = {}
     if trained.outcome == "finished":
         photos = photos_to_test(run, root)
-        data["test"] = photos.fingerprint
+        data |= photos.identity("test")
         tests = {run.protocol: Test(run.protocol)} | {test.protocol: test for test in wanted.tests}
         evaluations = tuple(_tested(trained.net, photos, run.test_set, list(tests.values()), progress))
         measurements = {name: MEASURES[name].take(trained, root) for name in wanted.measures}
@@ -145,7 +145,7 @@ def record_protocols(
             fused = evaluate(nets, photos, way, run.test_set, progress=progress)
             made.append(dataclasses.replace(fused, fused=together))
     tested = _of_tests_alone(run, nets[0], sum(e.seconds or 0.0 for e in made))
-    return dataclasses.replace(tested, evaluations=tuple(made), data={"test": photos.fingerprint})
+    return dataclasses.replace(tested, evaluations=tuple(made), data=photos.identity("test"))
 
 
 def record_measures(net: VGG, run: Run, names: Sequence[str], *, root: str | Path | None = None) -> Record:

@@ -146,10 +146,11 @@ class Workshop:
     def finish(self, result: Record, store: Store, *, anew: bool = False) -> None:
         """Add a record to the store, then remove the checkpoint that led to it.
 
-        A run that has a result in the store gets no second one, unless it was trained ``anew`` for that.
+        A run that has a result in the store gets no second one, unless it was trained ``anew`` for that, or the first
+        is of other photographs than the published ones, and not of these.
         """
         found = store.find(result.run)
-        if anew or found is None or found.outcome == "failed":
+        if anew or found is None or found.outcome == "failed" or not _is_of(found, result):
             store.add(result)
         if result.outcome != "failed":
             self.checkpoint(result.run).unlink(missing_ok=True)
@@ -180,3 +181,8 @@ class Workshop:
 
     def _lock(self, run: Run) -> Path:
         return self.folder / f"{run.key}.lock"
+
+
+def _is_of(found: Record, result: Record) -> bool:
+    """Whether a record is of the published photographs, or of the same others as a result."""
+    return not found.of_other_photographs or found.data == result.data

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vgg_lib.basics.errors import InputError, check_choice
+from vgg_lib.basics.errors import InputError, InputWarning, check_choice
 from vgg_lib.networks.model import VGG, vgg
 from vgg_lib.networks.preprocessing import Preprocessing
 from vgg_lib.networks.table import Network
@@ -57,6 +57,7 @@ def load_published(
         warnings.warn(
             f"{origin} is named like the conversion of the authors' release, whose inputs are blue first, 0..255: "
             "they are given to it with convention='caffe'",
+            InputWarning,
             stacklevel=2,
         )
     with torch.device("meta"):
@@ -99,6 +100,7 @@ def _check_names(origin: str, tensors: Mapping[str, Tensor], draft: VGG) -> None
         if lost:
             warnings.warn(
                 f"{origin} has no {', '.join(lost)}: the net has its features, and cannot tell classes apart",
+                InputWarning,
                 stacklevel=3,
             )
         return

@@ -10,6 +10,9 @@ from typing import Any, Literal, NamedTuple
 from vgg_lib.networks.model import VGG
 from vgg_lib.training.runs import Run
 
+#: What changes while a net is trained, besides the net.
+_CHANGING = ("steps", "seconds", "processor_seconds")
+
 
 class Clocks(NamedTuple):
     """What the clocks say, in seconds: pauses and other programs' work count on the wall, not on the processor."""
@@ -67,8 +70,10 @@ class Trained:
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint holds of it, besides the net."""
-        return {name: getattr(self, name) for name in ("steps", "seconds", "processor_seconds")}
+        return {name: getattr(self, name) for name in _CHANGING} | {"data": self.data}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
-        self.steps, self.seconds, self.processor_seconds = (state[name] for name in self.state_dict())
+        """Go on from there; raises ``ValueError`` for a training on other photographs."""
+        if state.get("data", self.data) != self.data:  # checkpoints of older versions do not tell
+            raise ValueError("it is of a training on other photographs")
+        self.steps, self.seconds, self.processor_seconds = (state[name] for name in _CHANGING)

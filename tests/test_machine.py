@@ -1,0 +1,63 @@
+"""What the machine has, shared among the trainings on it."""
+
+import tempfile
+
+import pytest
+import torch
+
+from vgg_lib.basics import machine
+from vgg_lib.basics.machine import cores_for
+from vgg_lib.training.loop import train
+from vgg_lib.training.runs import make_run
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def threads(tmp_path, monkeypatch):
+    """``threads(n)``: this process computes with so many, on a machine of two cores that nobody else uses."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+    return lambda count: monkeypatch.setattr(torch, "get_num_threads", lambda: count)
+
+
+@pytest.mark.parametrize(("count", "second_is_free"), [(1, True), (2, False), (3, False)])
+def test_a_second_training_of_many_threads_finds_the_cores_taken(threads, count, second_is_free):
+    threads(count)
+    with cores_for(CPU) as first, cores_for(CPU) as second:
+        assert (first, second) == (True, second_is_free)
+    with cores_for(CPU) as alone:
+        assert alone
+
+
+def test_a_gpu_needs_no_cores(threads):
+    threads(2)
+    with cores_for(CPU), cores_for(torch.device("cuda")) as free:
+        assert free
+
+
+def test_one_core_that_is_taken_is_enough_to_be_crowded(threads):
+    threads(1)
+    with cores_for(CPU):
+        threads(2)
+        with cores_for(CPU) as free:
+            assert not free
+
+
+def test_where_no_file_can_be_written_all_cores_count_as_free(threads, tmp_path, monkeypatch):
+    threads(2)
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
+    with cores_for(CPU), cores_for(CPU) as free:
+        assert free
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_training_on_cores_that_are_taken_says_what_helps(threads, capsys, monkeypatch, count):
+    threads(2)
+    monkeypatch.delenv("TQDM_DISABLE")
+    with cores_for(CPU):
+        threads(count)
+        train(make_run("A", "quick", width=1 / 16), max_steps=1)
+    told = "".join(capsys.readouterr())
+    assert ("One thread each is fast: torch.set_num_threads(1), or OMP_NUM_THREADS=1." in told) == (count == 2)
