@@ -177,9 +177,10 @@ def png(letters=0):
 OTHERS = {
     "truncated": (png()[:200], "truncated.*: replace or remove it"),
     "empty": (b"", r"it is an empty file\): get it again"),
-    "unknown": (b"no image", r"it is in no form that is known\): save it as JPEG"),
+    "unknown": (b"\0no image", r"it is in no form that is known\): save it as JPEG"),
+    "words": (b"no image", r"it is a text\): give the file itself"),
     "heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1", r"it is a HEIC photograph, which is not read\): save it as JPEG"),
-    "page": (b"\n <!DOCTYPE html><title>photo", r"it is a web page\): download the file itself"),
+    "page": (b"\n <!DOCTYPE html><title>photo", r"it is a web page\): download the file it is about"),
     "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", r"it is a Git LFS pointer"),
     "svg": (b'<?xml version="1.0"?><svg>', "it is an XML or SVG file"),
     "pdf": (b"%PDF-1.7", "it is a PDF"),

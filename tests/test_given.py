@@ -96,6 +96,18 @@ def test_the_rest_is_refused(given, says):
         as_images(given)
 
 
+@pytest.mark.parametrize("protocol", [32, None, (32,)])
+def test_what_is_no_protocol_is_refused(protocol):
+    with pytest.raises(InputError, match=r"the protocol is .*: give a Protocol, such as Protocol\(256\)"):
+        posteriors(small(), PIXELS, protocol)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_net_of_another_precision_is_refused(dtype):
+    with pytest.raises(InputError, match=f"the net's weights are {dtype}, and .* use net.float"):
+        posteriors(small().to(dtype), PIXELS, Protocol(32))
+
+
 def small(**choices):
     with torch.random.fork_rng():
         torch.manual_seed(0)

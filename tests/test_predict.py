@@ -49,7 +49,7 @@ def test_one_photograph_is_in_memory_at_a_time(tmp_path, monkeypatch):
 
 def test_one_that_cannot_be_read_does_not_keep_the_others_from_an_answer(vgg_lib, tmp_path):
     good = [thing(tmp_path / name) for name in ("a.png", "c.png")]
-    (tmp_path / "b.png").write_text("no picture")
+    (tmp_path / "b.png").write_bytes(b"\0no picture")
     said = vgg_lib("predict", "a.png", "b.png", "c.png", "--top", 1)
     assert said.code == 1
     assert said.out.splitlines()[::2] == [path.name for path in good]

@@ -5,6 +5,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -234,11 +235,20 @@ def optimiser():
     return torch.optim.SGD(net.parameters(), 0.1, momentum=0.9).state_dict()
 
 
+def as_timm(name):
+    theirs = {"classifier.0": "pre_logits.fc1", "classifier.3": "pre_logits.fc2", "classifier.6": "head.fc"}
+    layer, _, kind = name.rpartition(".")
+    return f"{theirs.get(layer, layer)}.{kind}"
+
+
 #: What people's files hold of the weights of a net.
 WRAPPINGS = {
     "state_dict": lambda w: {"state_dict": w, "epoch": 90, "optimizer": optimiser(), "arch": "vgg11"},
     "model": lambda w: {"model": w, "args": None},
     "model_state_dict": lambda w: {"epoch": 3, "model_state_dict": w, "optimizer_state_dict": optimiser()},
+    "another name": lambda w: {"model_state": w, "optimizer": optimiser()},
+    "averaged too": lambda w: {"ema": {k: 0 * v for k, v in w.items()}, "state_dict": w},
+    "timm": lambda w: {f"model.{as_timm(k)}": v for k, v in w.items()},
     "twice": lambda w: {"model": {"state_dict": w}},
     "with numbers": lambda w: w | {"epoch": 3},
     "data parallel": lambda w: {f"module.{k}": v for k, v in w.items()},
@@ -330,6 +340,8 @@ CAFFE = b"\n\x14VGG_ILSVRC_16_layer\x12\x04data"
         (b"\x08\x07\x12\x07pytorch\x1a", "it is an ONNX model"),
         (b"\x1f\x8b\x08\0", "it is a compressed archive"),
         (b"\x89PNG\r\n\x1a\n", "it is a picture"),
+        (b'name: "VGG_ILSVRC_16_layers"\nlayer {}', "it is a text"),
+        (b"\xef\xbb\xbf\n<!-- saved --><html>", "it is a web page"),
     ],
 )
 def test_what_is_no_file_of_weights_is_called_what_it_is(tmp_path, content, says):
@@ -345,6 +357,31 @@ def test_a_torchscript_program_is_called_that(tmp_path):
         load_published(tmp_path / "net.pt", "D")
 
 
+@pytest.mark.parametrize("content", [b"GGUF" + bytes(99), b"MATLAB 5.0 MAT-file" + bytes(99), b"\4\0\0\0\1\0nn.Linear"])
+def test_a_file_of_no_known_form_is_not_taken_for_code(tmp_path, content):
+    (tmp_path / "net.pt").write_bytes(content)
+    with pytest.raises(InputError, match=r"net\.pt is no file of weights \(it is in no form that is known\)"):
+        load_published(tmp_path / "net.pt", "D")
+
+
+def test_an_archive_of_other_files_is_called_that(tmp_path):
+    with (tmp_path / "w.pth").open("wb") as file:
+        np.savez(file, a=np.zeros(3))
+    with pytest.raises(InputError, match=r"w\.pth is no file of weights \(it is an archive of others\): unpack it"):
+        load_published(tmp_path / "w.pth", "D")
+
+
+def test_a_web_address_is_called_that():
+    with pytest.raises(InputError, match="is a web address: download it, and give the file"):
+        load_published("https://example.org/vgg16.pth", "D")
+
+
+def test_several_sets_of_weights_are_told_by_name():
+    tensors = small().state_dict()
+    with pytest.raises(InputError, match="holds several nets, 'teacher', 'student': give the weights of one"):
+        load_published({"teacher": tensors, "student": tensors}, "A", image_size=32)
+
+
 def test_a_folder_is_called_that(tmp_path):
     with pytest.raises(InputError, match="is a folder: name the file of weights in it"):
         load_published(tmp_path, "D")
@@ -355,9 +392,10 @@ def test_a_folder_is_called_that(tmp_path):
     [
         (lambda t: t.fill_(float("nan")), "has values in features.0.weight that are not finite"),
         (lambda t: t.fill_(float("inf")), "has values in features.0.weight that are not finite"),
-        (lambda t: t.to(torch.int8), "has features.0.weight in int8, not floating-point"),
+        (lambda t: t.to(torch.int8), "has features.0.weight in int8: get weights in float32, neither"),
         (lambda t: t.to(torch.complex64), "has features.0.weight in complex64"),
-        (lambda t: t.to_sparse(), "has features.0.weight in sparse float32, not"),
+        (lambda t: t.to(torch.float8_e4m3fn), "has features.0.weight in float8_e4m3fn"),
+        (lambda t: t.to_sparse(), "has features.0.weight in sparse float32: get"),
     ],
 )
 def test_values_that_are_no_weights_are_refused(change, says):

@@ -59,6 +59,15 @@ def test_a_missing_file_is_named(path):
         load_net(path)
 
 
+def test_another_kind_of_file_is_called_that(tmp_path):
+    torch.save({}, tmp_path / "w.pth")
+    (tmp_path / "page.safetensors").write_text("<!DOCTYPE html>")
+    with pytest.raises(InputError, match=r"w\.pth is not .* \(it is PyTorch's\): `load_published` reads weights"):
+        load_net(tmp_path / "w.pth")
+    with pytest.raises(InputError, match=r"page\.safetensors is not .* \(it is a web page\): download the file it"):
+        load_net(tmp_path / "page.safetensors")
+
+
 @pytest.mark.parametrize("kept", [0, 5, 500, -1])
 def test_a_truncated_file_is_named(path, kept):
     save_net(small(), path)

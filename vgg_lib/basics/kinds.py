@@ -18,7 +18,10 @@ class Kind(NamedTuple):
 _KINDS: tuple[tuple[bytes, Kind], ...] = (
     (rb"$", Kind("an empty file", "get it again")),
     (rb"version https://git-lfs", Kind("a Git LFS pointer and not the file itself", "run `git lfs pull` beside it")),
-    (rb"(?i:\s*<(!doctype html|html|head))", Kind("a web page", "download the file itself and not the page about it")),
+    (
+        rb"(?i:(\xef\xbb\xbf)?\s*<(!doctype html|!--|html|head))",
+        Kind("a web page", "download the file it is about"),
+    ),
     (rb"(?i:\s*<(\?xml|svg))", Kind("an XML or SVG file", "save it in another form")),
     (rb"\x89HDF\r\n\x1a\n", Kind("an HDF5 file, as Keras writes", "look for the same weights for PyTorch")),
     (rb"\n.[\w -]{3,}.*\xa2\x06|\n.[\w -]{3,}\x12", Kind("a Caffe model", "look for its conversion to PyTorch")),
@@ -30,6 +33,7 @@ _KINDS: tuple[tuple[bytes, Kind], ...] = (
     (rb"....ftypavi", Kind("an AVIF photograph that is damaged or not read here", "save it as JPEG or PNG")),
     (rb"....ftyp|RIFF....AVI|\x1a\x45\xdf\xa3", Kind("a video", "save a picture of it as JPEG or PNG")),
     (rb"\x89PNG|\xff\xd8\xff|GIF8", Kind("a picture", "give another file")),
+    (rb"[\t\n\r -~]+$", Kind("a text", "give the file itself")),
 )
 
 #: Bytes that are looked at.
@@ -53,8 +57,24 @@ def kind_of(path: Path) -> Kind | None:
     return next((kind for pattern, kind in _KINDS if re.match(pattern, start, re.DOTALL)), None)
 
 
+def is_web_address(name: str | Path) -> bool:
+    """Whether that is no file's name but an address, of which a path keeps one stroke.
+
+    >>> is_web_address("https://example.org/a.jpg"), is_web_address(Path("https://example.org")), is_web_address("C:/a")
+    (True, True, False)
+    """
+    return re.match(r"\w{2,}:/", str(name)) is not None
+
+
 def looks_like_safetensors(path: Path) -> bool:
     """Whether a file begins as safetensors do, with a length and JSON, or has their ending and is no zip archive."""
     with path.open("rb") as file:
         start = file.read(9)
     return start[8:] == b"{" or (path.suffix == ".safetensors" and not start.startswith(b"PK"))
+
+
+def looks_like_pytorch(path: Path) -> bool:
+    """Whether a file begins as PyTorch's do: a zip archive, or a pickle of protocol 2 or later."""
+    with path.open("rb") as file:
+        start = file.read(2)
+    return start == b"PK" or start[:1] == b"\x80"

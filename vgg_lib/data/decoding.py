@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.basics.kinds import kind_of
+from vgg_lib.basics.kinds import is_web_address, kind_of
 
 #: How a picture is turned upright, by the orientation that its EXIF data tell.
 _TURNS = {
@@ -117,7 +116,7 @@ def _why(path: str, error: Exception) -> tuple[str, str]:
     """Why a file is no photograph, in words, and what to do."""
     if isinstance(error, InputError):
         return str(error), "rescale it to 8 bits and save it as PNG"
-    if re.match(r"\w+:/", path):
+    if is_web_address(path):
         return "it is a web address", "download it, and give the file"
     if isinstance(error, Image.DecompressionBombError):
         return "it has more than 178 megapixels", "save it smaller"

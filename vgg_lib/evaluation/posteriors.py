@@ -85,9 +85,12 @@ def posteriors(
     several of any sizes, as :func:`~vgg_lib.data.given.as_images` takes them. Each net's own preprocessing is applied,
     and dropout is off.
 
-    Raises :class:`InputError` for no net, one that is not of this library, nets of different classes, a scale below a
-    net's crop, images that are not uint8 RGB, and one that is far longer than wide.
+    Raises :class:`InputError` for no net, one that is not of this library or not in float32, nets of different classes,
+    what is no protocol, a scale below a net's crop, images that are not uint8 RGB, and one that is far longer than
+    wide.
     """
+    if not isinstance(protocol, Protocol):
+        raise InputError(f"the protocol is {protocol!r}: give a Protocol, such as Protocol(256)")
     fused = _fused(nets, protocol)
     images = as_images(images)
     training = [net.training for net in fused]
@@ -124,6 +127,9 @@ def _fused(nets: nn.Module | Sequence[nn.Module], protocol: Protocol) -> list[VG
                 f"the net is of type {type(net).__name__} and none of this library: `load_published` takes the weights "
                 "of VGG networks from elsewhere"
             )
+        dtypes = {parameter.dtype for parameter in net.parameters()} - {torch.float32}
+        if dtypes:
+            raise InputError(f"the net's weights are {dtypes.pop()}, and testing computes in float32: use net.float()")
         if min(protocol.scales) < net.image_size:
             raise InputError(
                 f"test scale {min(protocol.scales)} is below the crop of {net.image_size} pixels that network "

@@ -30,6 +30,9 @@ CONVENTIONS: dict[str, Preprocessing] = {
     "caffe": Preprocessing(mean=(103.939, 116.779, 123.68), order="BGR"),
 }
 
+#: What weights may be in; quantised nets have others.
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
 
 def load_published(
     weights: str | Path | Mapping[str, Any],
@@ -52,7 +55,7 @@ def load_published(
     """
     check_choice("convention", convention, CONVENTIONS)
     origin = str(weights) if isinstance(weights, str | Path) else "the state_dict"
-    tensors = read_tensors(Path(weights)) if isinstance(weights, str | Path) else unwrap(weights, origin)
+    tensors = read_tensors(Path(weights).expanduser()) if isinstance(weights, str | Path) else unwrap(weights, origin)
     if convention == "torchvision" and is_of_the_authors_release(tensors):
         warnings.warn(
             f"{origin} is named like the conversion of the authors' release, whose inputs are blue first, 0..255: "
@@ -120,12 +123,12 @@ def _some(names: Collection[str]) -> str:
 
 
 def _check_values(origin: str, tensors: Mapping[str, Tensor]) -> None:
-    """Refuse what is no weight: whole numbers, as quantised nets have, and what is not finite."""
+    """Refuse what is no weight: numbers that quantised nets have, and what is not finite."""
     for name, tensor in tensors.items():
         if name.endswith("num_batches_tracked"):
             continue
-        if not tensor.is_floating_point() or tensor.layout != torch.strided:
+        if tensor.dtype not in _FLOATS or tensor.layout != torch.strided:
             kind = "sparse " * (tensor.layout != torch.strided) + str(tensor.dtype).removeprefix("torch.")
-            raise InputError(f"{origin} has {name} in {kind}, not floating-point: get weights that are not quantised")
+            raise InputError(f"{origin} has {name} in {kind}: get weights in float32, neither quantised nor sparse")
         if not tensor.is_meta and not bool(tensor.isfinite().all()):
             raise InputError(f"{origin} has values in {name} that are not finite: the training that made it diverged")

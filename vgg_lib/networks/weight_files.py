@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
+from zipfile import ZipFile, is_zipfile
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.basics.kinds import kind_of, looks_like_safetensors
+from vgg_lib.basics.kinds import is_web_address, kind_of, looks_like_pytorch, looks_like_safetensors
 
-#: Entries that hold the weights in what training programs save, beside an optimiser, say.
+#: Entries that hold the weights in what training programs save, beside others that do: averaged ones, say.
 _WRAPPINGS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "params")
 
 
@@ -24,6 +25,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Which of the two it is, its content says and not its name. Raises :class:`InputError` for a file that is missing,
     cut off, something else, or holds code, or no named tensors.
     """
+    if is_web_address(path):
+        raise InputError(f"{path} is a web address: download it, and give the file")
     if path.is_dir():
         raise InputError(f"{path} is a folder: name the file of weights in it")
     if not path.is_file():
@@ -37,6 +40,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         with path.open("rb") as file:  # of a path PyTorch would believe the ending
             held = torch.load(file, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
+        if not looks_like_pytorch(path):
+            raise InputError(f"{path} is no file of weights (it is in no form that is known): get it again") from error
         raise InputError(
             f"{path} holds more than tensors, code perhaps: nothing of it was run or read. Who made it can save its "
             "state_dict alone"
@@ -44,9 +49,19 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # a damaged file leads PyTorch's reader to errors of any kind
         if "TorchScript" in str(error):
             raise InputError(f"{path} is a TorchScript program: save the state_dict of the net in it") from error
+        if _is_another_archive(path):
+            raise InputError(f"{path} is no file of weights (it is an archive of others): unpack it first") from error
         reason = str(error).split(".")[0] or type(error).__name__
         raise InputError(f"{path} is cut off or no file of weights ({reason}): get it again") from error
     return unwrap(held, str(path))
+
+
+def _is_another_archive(path: Path) -> bool:
+    """Whether a file is a zip archive, and none of PyTorch's."""
+    if not is_zipfile(path):
+        return False
+    with ZipFile(path) as archive:
+        return not any(name.endswith("data.pkl") for name in archive.namelist())
 
 
 def unwrap(held: Any, origin: str) -> dict[str, Tensor]:
@@ -58,7 +73,7 @@ def unwrap(held: Any, origin: str) -> dict[str, Tensor]:
     for _ in range(3):  # a checkpoint of a checkpoint is enough
         if not isinstance(inside, Mapping):
             break
-        inner = next((inside[name] for name in _WRAPPINGS if isinstance(inside.get(name), Mapping)), None)
+        inner = _inside(inside, origin)
         if inner is None:
             break
         inside = inner
@@ -69,3 +84,18 @@ def unwrap(held: Any, origin: str) -> dict[str, Tensor]:
         found = ", ".join(map(repr, list(inside)[:5])) or "nothing"
         raise InputError(f"{origin} holds a dict of {found}, and a state_dict of named tensors was expected")
     return tensors
+
+
+def _inside(held: Mapping[Any, Any], origin: str) -> Mapping[Any, Any] | None:
+    """What holds the weights in a dict: an entry of a usual name, else the only one of tensors; ``None`` without."""
+    usual = [held[name] for name in _WRAPPINGS if isinstance(held.get(name), Mapping)]
+    if usual or _has_tensors(held):
+        return next(iter(usual), None)
+    others = {name: entry for name, entry in held.items() if _has_tensors(entry)}
+    if len(others) > 1:
+        raise InputError(f"{origin} holds several nets, {', '.join(map(repr, others))}: give the weights of one")
+    return next(iter(others.values()), None)
+
+
+def _has_tensors(held: Any) -> bool:
+    return isinstance(held, Mapping) and any(isinstance(value, Tensor) for value in held.values())

@@ -16,7 +16,10 @@ from vgg_lib.networks.table import NETWORKS
 _WRAPPERS = {"module", "_orig_mod"}
 
 #: Where a tensor's own name begins, whatever nets it is a part of come before it.
-_BEGINS = re.compile(r"features|classifier|conv\d_\d|fc[678]")
+_BEGINS = re.compile(r"features|classifier|pre_logits|head|conv\d_\d|fc[678]")
+
+#: Torchvision's names of the fully connected layers as timm calls them.
+_TIMM = {"pre_logits.fc1": "classifier.0", "pre_logits.fc2": "classifier.3", "head.fc": "classifier.6"}
 
 #: Names of layers that have no name but a number, behind one name perhaps that holds them all.
 _NUMBERED = re.compile(r"((?!features|classifier)\w+\.)?\d+\.\w+")
@@ -28,22 +31,22 @@ HEAD = {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}
 def torchvision_names(tensors: Mapping[str, Tensor], draft: VGG, origin: str) -> dict[str, Tensor]:
     """The same tensors by the names that torchvision gives them.
 
-    Understood are torchvision's names and the paper's, behind prefixes, with what data-parallel training and compiling
-    add; a feature extractor saved alone (``0.weight``); fully connected layers at other places of ``classifier``, such
-    as 1 and 4 in the conversion of the authors' release, or as convolutions; and batch normalisation that counts no
-    batches.
+    Understood are torchvision's names, timm's and the paper's, behind prefixes, with what data-parallel training and
+    compiling add; a feature extractor saved alone (``0.weight``); fully connected layers at other places of
+    ``classifier``, such as 1 and 4 in the conversion of the authors' release, or as convolutions; and batch
+    normalisation that counts no batches.
 
     Raises :class:`InputError` for a file that holds several nets.
     """
     places = {id(layer): name for name, layer in draft.named_modules()}
-    by_paper = {paper: places[id(layer)] for paper, layer in draft.weight_layers().items()}
+    usual = _TIMM | {paper: places[id(layer)] for paper, layer in draft.weight_layers().items()}
     extractor = all(_NUMBERED.fullmatch(_plain(name)) for name in tensors)
     named: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         layer, _, kind = _plain(name).rpartition(".")
         if extractor:
             layer = "features." + layer.rpartition(".")[2]
-        layer = by_paper.get(layer, layer)
+        layer = usual.get(layer, layer)
         plain = f"{layer}.{kind}" if layer else kind
         if plain in named:
             raise InputError(f"{origin} holds several nets, of which {name} is one's: give the weights of one net")

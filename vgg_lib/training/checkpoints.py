@@ -129,8 +129,9 @@ def load_state(path: Path) -> dict[str, Any] | None:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise InputError(f"checkpoint {path} cannot be read ({error.strerror}): name a file") from error
+    except (OSError, ValueError) as error:  # the latter for a path with a null in it
+        reason = getattr(error, "strerror", error)
+        raise InputError(f"checkpoint {path} cannot be read ({reason}): name a file") from error
     digest, body = content[:_DIGEST], content[_DIGEST:]
     try:
         if hashlib.sha256(body).digest() != digest:

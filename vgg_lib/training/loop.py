@@ -170,9 +170,8 @@ def train(
         learner.model = team.wrap(learner.net)  # every process comes here
         trained = Trained(run, learner.net, batches.photos.classes, data=batches.photos.identity("train"))
         total = min(batches.total, max_steps or batches.total)
-        saved = Checkpoint(
-            None if checkpoint is None else Path(checkpoint), run.key, team, {"trained": trained} | learner.parts()
-        )
+        path = None if checkpoint is None else Path(checkpoint).expanduser()
+        saved = Checkpoint(path, run.key, team, {"trained": trained} | learner.parts())
         saved.resume()
         with _shown(trained, total, batches, watch, progress and team.leads, free) as report:
             _loop(learner, batches, trained, saved, total, report)

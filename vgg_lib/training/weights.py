@@ -16,6 +16,7 @@ from torch import Tensor
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.files import replacing
+from vgg_lib.basics.kinds import kind_of, looks_like_pytorch
 from vgg_lib.networks.model import VGG, vgg
 from vgg_lib.networks.preprocessing import Preprocessing
 from vgg_lib.networks.table import Layer, Network
@@ -142,7 +143,11 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             described = (file.metadata() or {}).get(_ENTRY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except Exception as error:  # a damaged file leads to errors of any kind
-        raise InputError(f"{path} is not a whole safetensors file ({error}): write or copy it again") from error
+        kind = kind_of(path)
+        reason, way_out = (f"it is {kind.name}", kind.way_out) if kind else (error, "write or copy it again")
+        if looks_like_pytorch(path):
+            reason, way_out = "it is PyTorch's", "`load_published` reads weights from elsewhere"
+        raise InputError(f"{path} is not a whole safetensors file ({reason}): {way_out}") from error
     if described is None:
         raise InputError(f"{path} holds weights but not which net they belong to: it was not written by vgg_lib")
     try:
