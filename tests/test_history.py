@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent.parent
 
 #: Where the records of the evidence are, and the code that may not change in the commit that brings them.
 EVIDENCE = "vgg_lib/records/evidence.jsonl"
+BOXES = "vgg_lib/records/localisation.jsonl"
 CODE = ("vgg_lib/*.py", "vgg_lib/training/golden*.json")
 
 
@@ -18,7 +19,7 @@ def git(*words, at=ROOT):
 
 def mixed(at):
     """Commits that bring records and change code: no merge, which brings nothing new, and no shallow clone's end."""
-    bringing = git("log", "--no-merges", "--min-parents=1", "--format=%h", "--", EVIDENCE, at=at).split()
+    bringing = git("log", "--no-merges", "--min-parents=1", "--format=%h", "--", EVIDENCE, BOXES, at=at).split()
     return [
         commit for commit in bringing if git("show", "--format=", "--name-only", commit, "--", *CODE, at=at).strip()
     ]
@@ -60,6 +61,8 @@ RULES, PAGE = "vgg_lib/evidence/rules.py", "book/scoreboard_table.md"
     [
         ([EVIDENCE], 0),
         ([EVIDENCE, PAGE], 0),
+        ([BOXES, PAGE], 0),
+        ([BOXES, RULES], 1),
         ([RULES], 0),
         ([EVIDENCE, RULES], 1),
         ([EVIDENCE, "vgg_lib/training/loop.py"], 1),

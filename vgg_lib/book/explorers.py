@@ -40,6 +40,7 @@ PAGES = {
     "pilot": "book/pilot.html",
     "precision": "book/costs.html",
     "testing": "notebooks/ch11_testing.html",
+    "localisation": "notebooks/ch14_localisation.html",
     "things": "notebooks/ch16_score_maps.html",
 }
 

@@ -246,6 +246,7 @@ CLAIMS: dict[str, Claim] = {
             "A box for each class beats one box for all classes",
             "App. A, Table 8",
             lambda: " → ".join(_errors(8, "error")[:2]),
+            chapter="ch14_localisation",
             rule=Superiority((arm(on_things("D"), measured="SCR.error"),), arm(on_things("D"), measured="PCR.error")),
         ),
         Claim(
@@ -253,6 +254,7 @@ CLAIMS: dict[str, Claim] = {
             "To predict boxes, fine-tuning all layers beats fine-tuning the fully connected ones",
             "App. A, Table 8",
             lambda: " → ".join(_errors(8, "error")[1:]),
+            chapter="ch14_localisation",
             rule=Superiority(
                 (arm(on_things("D"), measured="PCR.error"),), arm(on_things("D"), measured="PCR-all.error")
             ),
@@ -262,6 +264,7 @@ CLAIMS: dict[str, Claim] = {
             "Features frozen after training transfer to other data sets",
             "App. B, Table 11",
             lambda: f"VOC-2007 {paper.table(11)['VOC-2007 mAP'][2]} mAP (D and E)",
+            chapter="ch15_transfer",
             rule=Superiority(
                 (arm(normalised("D"), measured="untrained.error"),), arm(normalised("D"), measured="transfer.error")
             ),

@@ -1,6 +1,6 @@
 """The book's drawing language: one look, and one colour for each network, in every chapter."""
 
-from vgg_lib.book.figures.boxes import best_and_worst, boxes_on_pictures
+from vgg_lib.book.figures.boxes import best_and_worst, boxes_from_places, boxes_on_pictures
 from vgg_lib.book.figures.curves import curves
 from vgg_lib.book.figures.depth import folds, over_epochs, stage_ends, straight_pieces, views_and_relus
 from vgg_lib.book.figures.effects import beside, seed_errors
@@ -36,6 +36,7 @@ from vgg_lib.book.figures.training import (
     photo_page,
     picture_row,
 )
+from vgg_lib.book.figures.transfer import errors_by_layer, transfer_by_class, transfer_by_layer
 from vgg_lib.book.figures.views import cell_answers, protocol_views, score_maps, window_contexts
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Field",
     "beside",
     "best_and_worst",
+    "boxes_from_places",
     "boxes_on_pictures",
     "by_stage",
     "cell_answers",
@@ -55,6 +57,7 @@ __all__ = [
     "durations",
     "epoch_losses",
     "error_against_cost",
+    "errors_by_layer",
     "errors_over_scales",
     "evidence",
     "evidence_table",
@@ -82,6 +85,8 @@ __all__ = [
     "table_one",
     "throughput",
     "trainings",
+    "transfer_by_class",
+    "transfer_by_layer",
     "turning_point",
     "use_style",
     "versions",

@@ -52,7 +52,31 @@ def boxes_on_pictures(boxed: Boxed, predicted: Tensor, *, columns: int = 4, narr
     return fig
 
 
-def _outline(ax: Axes, box: Tensor, colour: str) -> None:
+@drawn
+def boxes_from_places(
+    image: Tensor, *steps: tuple[str, Tensor, Tensor], narrow: bool = False, least: float = 0.02
+) -> Figure:
+    """A picture ``(3, H, W)`` once for each step, its title above, with boxes ``(n, 4)`` in pixels and their scores.
+
+    The larger a score, in parts of the step's largest, the less transparent its box; those below ``least`` of it are
+    left out.
+    """
+    shape, across = (len(steps), 1) if narrow else (1, len(steps)), NARROW if narrow else WIDE
+    high = across / shape[1] * image.shape[1] / image.shape[2] + 0.25
+    fig, axes = plt.subplots(*shape, figsize=(across, shape[0] * high), squeeze=False)
+    for ax, (title, boxes, scores) in zip(axes.flat, steps, strict=True):
+        ax.imshow(image.permute(1, 2, 0).numpy())
+        ax.axis("off")
+        ax.set_title(title, fontsize=9, loc="center")
+        for box, share in zip(boxes, (scores / scores.max()).tolist(), strict=True):
+            if share >= least:
+                _outline(ax, box, ORANGE, max(share, 0.25))
+        ax.set(xlim=(0, image.shape[2]), ylim=(image.shape[1], 0))
+    return fig
+
+
+def _outline(ax: Axes, box: Tensor, colour: str, alpha: float = 1.0) -> None:
     left, top, right, bottom = box.tolist()
     for edge, width in ((BLACK, 3.2), (colour, 1.8)):  # seen on dark and on light
-        ax.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=edge, linewidth=width))
+        place, size = (left, top), (right - left, bottom - top)
+        ax.add_patch(Rectangle(place, *size, fill=False, edgecolor=edge, linewidth=width, alpha=alpha))

@@ -28,13 +28,15 @@ def seed_errors(
     mine: Mapping[str, float] | None = None,
     aside: Collection[str] = (),
     *,
+    label: str = "top-1 error, %",
     narrow: bool = False,
 ) -> Figure:
     """Draw the errors, in percent, of each arm's seeds as dots, one row an arm in the order given.
 
     With two seeds or more a line stands at their mean; from :data:`ENOUGH` on a band covers its 95 % interval
     (Student). An arm without any says so. ``networks`` names the network of an arm, whose colour the dots have.
-    ``mine`` are the reader's own, by arm, as stars. Arms ``aside`` stand below a line, behind the others.
+    ``mine`` are the reader's own, by arm, as stars. Arms ``aside`` stand below a line, behind the others. ``label``
+    says what an error is of.
     """
     rows = sorted(dict.fromkeys([*arms, *(mine or {})]), key=lambda arm: arm in aside)
     figure, axes = plt.subplots(figsize=(NARROW if narrow else WIDE, 0.34 * len(rows) + 0.7))
@@ -52,7 +54,7 @@ def seed_errors(
     axes.tick_params(left=False)
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True) if any(arms.values()) or mine else NullLocator())
-    axes.set_xlabel("top-1 error, %")
+    axes.set_xlabel(label)
     axes.grid(axis="x")
     return figure
 

@@ -60,16 +60,17 @@ def rows(name: str, known: Known | None = None, *, beside: bool = True) -> list[
     ]
 
 
-def evidence(name: str, known: Known | None = None, *, beside: bool = True) -> Figure:
+def evidence(name: str, known: Known | None = None, *, beside: bool = True, label: str = "top-1 error, %") -> Figure:
     """Draw all seeds of a claim's arms, each with its mean and interval; arms beside the verdict below a line.
 
-    Parameters and errors are those of :func:`rows`.
+    Parameters and errors are those of :func:`rows`; ``label`` says what an error is of.
     """
     found = rows(name, known, beside=beside)
     return seed_errors(
         {row.name: row.recorded for row in found},
         {row.name: row.network for row in found},
         aside=[row.name for row in found if not row.judges],
+        label=label,
     )
 
 
