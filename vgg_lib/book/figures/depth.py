@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -96,7 +97,8 @@ def over_epochs(
     keys = []
     for name, by_epochs in errors.items():
         colour, is_plain = COLOURS.get(networks[name], BLUE), name in plain
-        style, face = ((0, (4, 2)), "white") if is_plain else ("-", colour)
+        face = "white" if is_plain else colour
+        style: Any = (0, (4, 2)) if is_plain else "-"
         axes.plot(list(by_epochs), [np.mean(found) for found in by_epochs.values()], color=colour, linestyle=style)
         for epochs, found in by_epochs.items():
             axes.scatter([epochs] * len(found), found, s=46, facecolor=face, edgecolor=colour, linewidth=1.4, zorder=3)
