@@ -142,3 +142,8 @@ def test_the_readers_own_point_stands_beside_the_recorded_ones():
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert "A" in names and [text.get_text() for text in axes.texts] == ["yours"]
     assert [text.get_text() for text in figures.beside(run).axes[0].texts] == []
+
+
+def test_all_networks_that_were_recorded_with_a_recipe_stand_beside_each_other():
+    [axes] = figures.beside(make_run("B-5x5", "laptop")).axes
+    assert {"A", "D"} <= {label.get_text() for label in axes.get_yticklabels()}

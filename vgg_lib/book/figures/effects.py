@@ -15,6 +15,7 @@ from vgg_lib.book.figures.style import BLACK, BLUE, COLOURS, GREY, MINE
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.statistics import paired_difference
 from vgg_lib.evidence.store import recorded, studies_with_records
+from vgg_lib.networks.table import NETWORKS
 from vgg_lib.training.runs import Run
 
 #: Seeds from which on an interval is drawn: that of two reaches nine standard deviations to either side.
@@ -91,7 +92,7 @@ def beside(run: Run, mine: Record | None = None) -> Figure:
 
 
 def _recipe(run: Run) -> Run:
-    return dataclasses.replace(run, network="A", seed=0)
+    return dataclasses.replace(run, network="A", seed=0, layers=NETWORKS["A"])
 
 
 def _arm(run: Run) -> str:
