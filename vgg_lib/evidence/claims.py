@@ -176,6 +176,7 @@ CLAIMS: dict[str, Claim] = {
             "A deep net of small filters beats a shallow one of larger filters",
             "§4.1",
             lambda: "the shallow net's error is 7 % higher",
+            chapter="ch06_small_filters",
             rule=Superiority((arm(normalised("B-5x5")),), arm(normalised("B")), pool=_pool(normalised, "A", "C", "D")),
             beside=(beside(arm(normalised("D-7x7")), arm(normalised("B-5x5-narrow")), seeds=3),),
         ),
@@ -184,6 +185,7 @@ CLAIMS: dict[str, Claim] = {
             "Spatial context matters: 3×3 layers beat 1×1 layers at equal depth",
             "§4.1, Table 3",
             lambda: _line(3, ["C", "D"], S="256"),
+            chapter="ch07_context",
             rule=Superiority((arm(normalised("C")),), arm(normalised("D")), pool=_pool(normalised, "A", "B-5x5", "B")),
         ),
         Claim(
