@@ -17,8 +17,8 @@ explore.data = {
 "photo":{"side":64,"shows":"the eye of a cat"},
 "stacks":{"one 3×3":[3],"two 3×3":[3,3],"three 3×3":[3,3,3],"one 5×5":[5],"one 7×7":[7],"A’s first two stages":[3,"pool",3,"pool"],"A’s first three stages":[3,"pool",3,"pool",3,3,"pool"],"D’s first two stages":[3,3,"pool",3,3,"pool"],"D’s first three stages":[3,3,"pool",3,3,"pool",3,3,3,"pool"],"B-5x5’s first two stages":[5,"pool",5,"pool"]},
 "evidence":{
-"studies":{"evidence":"Which claims of the paper hold?","first":"","pilot":"Which recipes converge at this scale, and what will the evidence cost?","precision":"Does computing in bfloat16 cost accuracy?","testing":"","things":""},
-"pages":{"evidence":"book/scoreboard.html","first":"notebooks/ch03_training.html","pilot":"book/pilot.html","precision":"book/costs.html","testing":"notebooks/ch11_testing.html","things":"notebooks/ch16_score_maps.html"},
+"studies":{"evidence":"Which claims of the paper hold?","first":"","localisation":"How is a net best taught boxes?","pilot":"Which recipes converge at this scale, and what will the evidence cost?","precision":"Does computing in bfloat16 cost accuracy?","testing":"","things":""},
+"pages":{"evidence":"book/scoreboard.html","first":"notebooks/ch03_training.html","localisation":"notebooks/ch14_localisation.html","pilot":"book/pilot.html","precision":"book/costs.html","testing":"notebooks/ch11_testing.html","things":"notebooks/ch16_score_maps.html"},
 "protocols":["dense at Q = 73, mirrored too","dense at Q = 64, mirrored too","dense at Q = 82, mirrored too","dense at Q = 96, mirrored too","dense at Q = 110, mirrored too","dense at Q = 120, mirrored too","dense at Q = 128, mirrored too","dense at Q = 146, mirrored too","1×1 crops at Q = 73","dense at Q = 73","dense at Q = 64, 73, 82, mirrored too","5×5 crops at Q = 73, mirrored too","5×5 crops at Q = 64, 73, 82, mirrored too","dense and 5×5 crops at Q = 73, mirrored too","dense and 5×5 crops at Q = 64, 73, 82, mirrored too","dense at Q = 73, 110, 146, mirrored too","dense and 5×5 crops at Q = 73, 110, 146, mirrored too","dense at Q = 54, mirrored too"],
 "recipes":[
 {"network":"A","preset":"laptop","text":"batch normalisation, S = 73, 80 epochs, rate 0.05","own":0},
@@ -67,6 +67,8 @@ explore.data = {
 ["evidence",2,0,"finished","2c01fa58e0f39d7f",[[0,"validation",3925,17.4,null,0]]],
 ["evidence",3,0,"finished","b8eb851fbf9c5475",[[0,"validation",3925,13.81,null,0]]],
 ["first",4,0,"finished","a45e5218e545f73d",[[0,"held-out",935,21.18,null,0]]],
+["localisation",1,0,"finished","87de590e357ab6f3",[]],
+["localisation",0,0,"finished","feb7e7024d861797",[]],
 ["pilot",4,0,"finished","a45e5218e545f73d",[[0,"held-out",935,20.64,3.4,0]]],
 ["pilot",5,0,"finished","d3df5fb292041035",[[0,"held-out",935,23.32,4.5,0]]],
 ["pilot",6,0,"finished","0d95b4b124eecbcd",[[0,"held-out",935,21.39,3.7,0]]],
