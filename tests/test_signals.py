@@ -136,3 +136,8 @@ def test_curves_are_running_means_that_end_in_a_cross_where_the_loss_does(narrow
     assert list(good.get_ydata()) == [3, 2] and level.get_ydata()[0] == 2.3
     assert [text.get_text() for text in one.texts] == ["nan", "ln 10"]
     assert two.get_title("left") == "two" and two.lines[0].get_color() == bad.get_color() != good.get_color()
+
+
+def test_a_loss_on_its_way_to_infinity_does_not_hide_the_others():
+    [axes] = figures.curves({"one": {"bad": [3.0, 1e9, math.nan], "good": [2.0]}}).axes
+    assert axes.get_ylim() == (0, 10) and axes.lines[1].get_ydata()[0] == 9

@@ -12,6 +12,9 @@ from matplotlib.figure import Figure
 from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
 from vgg_lib.book.figures.style import BLACK, BLUE, GREEN, GREY, VERMILION
 
+#: Losses above this one are cut off: what is on its way to infinity would press all others to the ground.
+HIGHEST = 10.0
+
 #: Of each line of a panel in turn: the one that is looked at, the one beside it, and one more.
 _COLOURS = (VERMILION, BLUE, GREEN)
 
@@ -27,8 +30,8 @@ def curves(
 ) -> Figure:
     """Draw losses step by step, each as a running mean over ``smooth`` steps: panels by title, in each lines by name.
 
-    A training that ends in a loss that is not finite ends in a cross. ``levels`` are named losses, by panel, at which a
-    dotted line stands.
+    No panel is higher than :data:`HIGHEST`. A training that ends in a loss that is not finite ends in a cross.
+    ``levels`` are named losses, by panel, at which a dotted line stands.
     """
     columns = 1 if narrow else min(columns, len(panels))
     rows = -(-len(panels) // columns)
@@ -46,7 +49,7 @@ def curves(
             axes.annotate(name, at, (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right",
                           va="bottom", fontsize=9)  # fmt: skip
         axes.set_title(title, fontsize=10)
-        axes.set_ylim(0, axes.get_ylim()[1] * 1.12)
+        axes.set_ylim(0, min(HIGHEST, axes.get_ylim()[1] * 1.12))
         axes.set_xlim(0, max([10, *(len(losses) for losses in lines.values())]))
         axes.legend(loc="lower left", fontsize=9)
     figure.supxlabel("step", fontsize=10)
@@ -62,5 +65,6 @@ def _line(axes: Axes, losses: Sequence[float], smooth: int, colour: str, name: s
     starts = np.maximum(ends - smooth, 0)
     axes.plot(ends, (sums[ends] - sums[starts]) / (ends - starts), color=colour, linewidth=1.8, label=name)
     if len(finite) < len(losses):
-        axes.plot(len(losses), finite[-1], "x", color=BLACK, markersize=8, markeredgewidth=2)
-        axes.annotate("nan", (len(losses), finite[-1]), (6, 0), textcoords="offset points", va="center", fontsize=9)
+        last = (len(losses), min(finite[-1], 0.9 * HIGHEST))
+        axes.plot(*last, "x", color=BLACK, markersize=8, markeredgewidth=2)
+        axes.annotate("nan", last, (6, 0), textcoords="offset points", va="center", fontsize=9)
