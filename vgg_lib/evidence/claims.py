@@ -122,6 +122,7 @@ CLAIMS: dict[str, Claim] = {
             "A trained shallow network can start a deep one",
             "§3.1",
             lambda: "no figures given",
+            chapter="ch09_initialisation",
             rule=Superiority((arm(plain("D")),), arm(_D_WARM), pool=_pool(plain, "A")),
             # The epochs of A and D together, spent on D alone.
             beside=(beside(arm(plain("D", epochs=80)), seeds=3),),
@@ -131,6 +132,7 @@ CLAIMS: dict[str, Claim] = {
             "A bad start stalls the learning of a deep network",
             "§3.1",
             lambda: "no figures given",
+            chapter="ch09_initialisation",
             rule=EveryRun(
                 trains=(at_the_papers_input_scale("D", Initialisation("glorot")),),
                 stalls=tuple(at_the_papers_input_scale("D", Initialisation("normal-fan-in", s)) for s in SIGMAS),
