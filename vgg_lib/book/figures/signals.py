@@ -53,6 +53,7 @@ def _layers(axes: Axes, layers: list[str], narrow: bool) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(numticks=6))
     axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0e}".replace("-", "−"))  # no small exponents
     every = 1 if len(layers) < 12 and not narrow else 2
     axes.set_xticks(range(0, len(layers), every), layers[::every], rotation=60, ha="right", rotation_mode="anchor")
     axes.tick_params(labelsize=9)
