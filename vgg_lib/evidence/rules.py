@@ -85,7 +85,7 @@ class Superiority:
 
     def judge(self, known: Known) -> Judgement:
         """The verdict before the correction for the other claims."""
-        judgement, estimates = _estimates(self, known, self.baseline, self.challenger)
+        judgement, estimates = contrasts(self, known, self.baseline, self.challenger)
         if not judgement.is_whole:
             return judgement
         least = min(estimates, key=lambda estimate: estimate.effect)
@@ -123,7 +123,7 @@ class Equivalence:
 
     def judge(self, known: Known) -> Judgement:
         """The verdict before the correction for the other claims."""
-        judgement, estimates = _estimates(self, known, (self.one,), self.other)
+        judgement, estimates = contrasts(self, known, (self.one,), self.other)
         if not judgement.is_whole:
             return judgement
         (estimate,) = estimates
@@ -221,7 +221,7 @@ class Exact:
 Rule = Superiority | Equivalence | EveryRun | Exact
 
 
-def _estimates(
+def contrasts(
     rule: Superiority | Equivalence, known: Known, baselines: Sequence[Arm], challenger: Arm
 ) -> tuple[Judgement, list[Estimate]]:
     """The contrast with each baseline, and the judgement without its verdict; no contrast under two whole seeds."""

@@ -26,6 +26,7 @@ from vgg_lib.book.figures.pictures import versions
 from vgg_lib.book.figures.scaling import data_parallel, durations, speed_ups, throughput
 from vgg_lib.book.figures.signals import over_layers
 from vgg_lib.book.figures.stacks import side_by_side
+from vgg_lib.book.figures.standings import false_findings, papers_differences, standings
 from vgg_lib.book.figures.style import COLOURS, use_style
 from vgg_lib.book.figures.testing import error_against_cost, errors_over_scales, protocol_errors
 from vgg_lib.book.figures.training import (
@@ -61,6 +62,7 @@ __all__ = [
     "errors_over_scales",
     "evidence",
     "evidence_table",
+    "false_findings",
     "field_growth",
     "fields_on_photo",
     "folds",
@@ -68,6 +70,7 @@ __all__ = [
     "most_confident_mistakes",
     "over_epochs",
     "over_layers",
+    "papers_differences",
     "photo_page",
     "picture_row",
     "protocol_errors",
@@ -81,6 +84,7 @@ __all__ = [
     "speed_ups",
     "stage_costs",
     "stage_ends",
+    "standings",
     "straight_pieces",
     "table_one",
     "throughput",
