@@ -13,6 +13,20 @@ from playwright.sync_api import sync_playwright
 
 CHROMIUM = run_path(str(Path(__file__).parents[2] / "book" / "chromium.py"))
 HTML = CHROMIUM["HTML"]
+STATIC = (Path(__file__).parents[2] / "book" / "_static" / "explore").as_uri()
+
+
+FIGURE = """<figure class="explorer" data-explorer="{kind}" {attributes}>
+<img src="{static}/{kind}.png" width="800" height="400" alt="The still picture.">
+<figcaption>Look.</figcaption>
+</figure>"""
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Explorers</title>
+<link rel="stylesheet" href="{static}/explore.css"><script defer src="{static}/explore.js"></script>
+<body><main><h1>Explorers</h1>{figures}<p>What comes after.</p></main></body>
+</html>"""
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -66,3 +80,36 @@ def page(browser, site):
     context = browser.new_context(base_url=site, viewport={"width": 1280, "height": 900})
     yield context.new_page()
     context.close()
+
+
+def html(*kinds: str, attributes: str = "") -> str:
+    """A bare page with explorers as an author writes them."""
+    figures = "".join(FIGURE.format(kind=kind, static=STATIC, attributes=attributes) for kind in kinds)
+    return PAGE.format(static=STATIC, figures=figures)
+
+
+@pytest.fixture
+def visit(browser, tmp_path):
+    """Opens a page with explorers; fails the test if the browser had anything to complain of."""
+    contexts, complaints = [], []
+
+    def visit(*kinds, attributes="", wait=True, **settings):
+        (tmp_path / "page.html").write_text(html(*kinds, attributes=attributes), encoding="utf-8")
+        context = browser.new_context(**settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(request.url))
+        page.on("request", lambda r: complaints.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
+        page.goto((tmp_path / "page.html").as_uri())
+        if wait:
+            for kind in kinds:
+                page.wait_for_selector(f"figure[data-explorer={kind}][data-ready] form")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert not complaints

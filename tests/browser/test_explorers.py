@@ -1,30 +1,15 @@
 """The explorers in a real browser, opened from disk: their formulas are the library's, and they can all be worked."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+from browser.conftest import STATIC
 from vgg_lib.book import explorers as explore
 from vgg_lib.evidence.statistics import paired_difference
 from vgg_lib.networks import geometry
 from vgg_lib.networks.table import NETWORKS
 
-KINDS = ("receptive-field", "network", "evidence")
-STATIC = (Path(__file__).parents[2] / "book" / "_static" / "explore").as_uri()
-
-
-FIGURE = """<figure class="explorer" data-explorer="{kind}" {attributes}>
-<img src="{static}/{kind}.png" width="800" height="400" alt="The still picture.">
-<figcaption>Look.</figcaption>
-</figure>"""
-
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Explorers</title>
-<link rel="stylesheet" href="{static}/explore.css"><script defer src="{static}/explore.js"></script>
-<body><main><h1>Explorers</h1>{figures}<p>What comes after.</p></main></body>
-</html>"""
+KINDS = ("receptive-field", "network", "evidence", "verdict")
 
 #: Where the text after the figures begins, with the explorer in its place and with the picture that it took it from.
 PLACES = """() => {
@@ -35,39 +20,6 @@ PLACES = """() => {
   delete figure.dataset.ready;
   return [...places, after.getBoundingClientRect().top];
 }""".replace("STATIC", STATIC)
-
-
-def html(*kinds: str, attributes: str = "") -> str:
-    """A bare page with explorers as an author writes them."""
-    figures = "".join(FIGURE.format(kind=kind, static=STATIC, attributes=attributes) for kind in kinds)
-    return PAGE.format(static=STATIC, figures=figures)
-
-
-@pytest.fixture
-def visit(browser, tmp_path):
-    """Opens a page with explorers; fails the test if the browser had anything to complain of."""
-    contexts, complaints = [], []
-
-    def visit(*kinds, attributes="", wait=True, **settings):
-        (tmp_path / "page.html").write_text(html(*kinds, attributes=attributes), encoding="utf-8")
-        context = browser.new_context(**settings)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("requestfailed", lambda request: complaints.append(request.url))
-        page.on("request", lambda r: complaints.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
-        page.goto((tmp_path / "page.html").as_uri())
-        if wait:
-            for kind in kinds:
-                page.wait_for_selector(f"figure[data-explorer={kind}][data-ready] form")
-        return page
-
-    yield visit
-    for context in contexts:
-        context.close()
-    assert not complaints
 
 
 @pytest.mark.parametrize("name", NETWORKS)

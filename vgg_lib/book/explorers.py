@@ -23,7 +23,9 @@ from scipy.stats import t
 
 from vgg_lib.book.figures import COLOURS, Field, costs_by_layer, fields_on_photo, use_style
 from vgg_lib.book.figures.effects import seed_errors
+from vgg_lib.book.figures.evidence import evidence as errors_of_claim
 from vgg_lib.book.figures.style import KINDS, VERMILION
+from vgg_lib.book.moving import movable_rules
 from vgg_lib.data.rescaling import rescale
 from vgg_lib.evidence.records import Evaluation, Record
 from vgg_lib.evidence.store import recorded, studies_with_records
@@ -128,7 +130,7 @@ def evidence() -> dict[str, Any]:
     questions = {name: STUDIES[name].question if name in STUDIES else "" for name in studies_with_records()}
     return {
         "studies": questions,
-        "pages": {name: PAGES.get(name, "book/scoreboard.html") for name in questions},
+        "pages": {name: PAGES.get(name, "notebooks/ch12_scoreboard.html") for name in questions},
         "protocols": protocol.values,
         "recipes": recipe.values,
         "run": RUN,
@@ -159,6 +161,7 @@ def data() -> dict[str, Any]:
         "photo": {"side": SIDE, "shows": "the eye of a cat"},
         "stacks": {name: kernels(layers) for name, layers in stacks().items()},
         "evidence": evidence(),
+        "rules": movable_rules(),
     }
 
 
@@ -212,6 +215,7 @@ def stills() -> dict[str, Figure]:
         "receptive-field": fields_on_photo(photo(), views),
         "network": costs_by_layer("D"),
         "evidence": seed_errors(arms, dict.fromkeys(arms, testing.run.network)),
+        "verdict": errors_of_claim("depth", beside=False),
     }
 
 

@@ -71,3 +71,16 @@ explore.ticks = (low, high, count = 8) => {
   for (let n = Math.ceil(low / step); n * step <= high + step / 1e6; n++) ticks.push(Number((n * step).toPrecision(12)));
   return ticks;
 };
+
+/** An axis that all of these numbers are on, and room at its ends: where a number is on it, in percent, and its ticks. */
+explore.axis = (numbers) => {
+  const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
+  const pad = Math.max(0.5, (most - least) / 20);
+  const low = least - pad, high = most + pad;
+  const at = (value) => Number(((100 * (value - low)) / (high - low)).toFixed(3));
+  return { at, ticks: explore.ticks(low, high).filter((tick) => tick >= low) };
+};
+
+explore.axisNodes = ({ at, ticks }, label) => explore.el("div", { class: "axis", "aria-hidden": "true" },
+  explore.el("div", { class: "track" }, ticks.map((tick) => explore.el("span", { style: `left: ${at(tick)}%` }, String(tick)))),
+  explore.el("small", {}, label));

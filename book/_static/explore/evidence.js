@@ -131,19 +131,6 @@ explore.kinds.evidence = (figure, chosen) => {
       + (failed ? ` ${failed} failed and have no error.` : "");
   };
 
-  /** An axis that all of these numbers are on, and room at its ends. */
-  const axisFor = (numbers) => {
-    const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
-    const pad = Math.max(0.5, (most - least) / 20);
-    const low = least - pad, high = most + pad;
-    const at = (value) => Number(((100 * (value - low)) / (high - low)).toFixed(3));
-    return { at, ticks: explore.ticks(low, high).filter((tick) => tick >= low) };
-  };
-
-  const axisNodes = ({ at, ticks }, label) => el("div", { class: "axis", "aria-hidden": "true" },
-    el("div", { class: "track" }, ticks.map((tick) => el("span", { style: `left: ${at(tick)}%` }, String(tick)))),
-    el("small", {}, label));
-
   const nameOf = ({ points: [first] }, all) =>
     `${first.network}, ${first.text}` + (all ? `, ${wayOf(first)}` : "");
 
@@ -161,7 +148,7 @@ explore.kinds.evidence = (figure, chosen) => {
     const trusted = pairs.length >= SEVERAL;
     const [mean, low, high] = trusted ? explore.interval(differences)
       : [differences.reduce((a, b) => a + b) / differences.length];
-    const axis = axisFor([0, ...differences, ...(trusted ? [low, high] : [])]);
+    const axis = explore.axis([0, ...differences, ...(trusted ? [low, high] : [])]);
     const text = `${mean.toFixed(1)} points, ${count(pairs.length, "pair")}`
       + (trusted ? ` (${low.toFixed(1)} to ${high.toFixed(1)})` : ": too few for an interval");
     return [
@@ -173,7 +160,7 @@ explore.kinds.evidence = (figure, chosen) => {
           trusted && el("span", { class: "interval", style: `left: ${axis.at(low)}%; right: ${100 - axis.at(high)}%` }),
           el("span", { class: "mean", style: `left: ${axis.at(mean)}%` }),
           pairs.map(([point, n], i) => Object.assign(drawDot({ ...point, error: n }, i, pairs, axis.at), { point }))))),
-      axisNodes(axis, "difference of top-1 errors, points, seed by seed"),
+      explore.axisNodes(axis, "difference of top-1 errors, points, seed by seed"),
     ];
   };
 
@@ -183,7 +170,7 @@ explore.kinds.evidence = (figure, chosen) => {
     const finished = rows.flatMap((row) => row.points.filter((point) => point.outcome === "finished"));
     const numbers = finished.map((point) => point.error)
       .concat(rows.flatMap((row) => (row.trusted ? [row.low, row.high] : [])));
-    const axis = axisFor(numbers.length ? numbers : [80, 90]);
+    const axis = explore.axis(numbers.length ? numbers : [80, 90]);
     const shown = rows.flatMap((row) => row.points);
     const sets = unique(shown.map((point) => point.set)).length;
     tip.hidden = true;
@@ -192,7 +179,7 @@ explore.kinds.evidence = (figure, chosen) => {
       : "No record fits: choose other records, or more networks.";
     chart.replaceChildren(
       el("ul", {}, rows.map((row) => drawRow(row, axis.at, axis.ticks, sets))),
-      axisNodes(axis, "top-1 error, %: less is better"),
+      explore.axisNodes(axis, "top-1 error, %: less is better"),
       ...difference(rows), tip);
     if (rows.length) chart.querySelector(".dot").tabIndex = 0;
   };

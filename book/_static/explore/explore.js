@@ -7,9 +7,9 @@
      <figcaption>What to look for.</figcaption>
      </figure>
 
-   data-explorer is "receptive-field", "network" or "evidence". Any other data- attribute sets the control of that name
-   at the start: stack, channels, out | network, beside, width, size, classes, batch, norm | study, preset, protocol,
-   seeds.
+   data-explorer is "receptive-field", "network", "evidence" or "verdict". Any other data- attribute sets the control of
+   that name at the start: stack, channels, out | network, beside, width, size, classes, batch, norm | study, preset,
+   protocol, seeds | claim.
    The still picture stays where scripts are off or one of them fails.
 
    Plain scripts and not modules, and data in a script and not in JSON: browsers refuse modules and `fetch` to a page
