@@ -30,9 +30,14 @@ class Arm:
         return f"{' and '.join(map(str, self.recipes))}, {self.measured or self.protocol}"
 
     def records(self, known: Known, seed: int) -> list[Record]:
-        """The records of that seed; not those that failed, nor tests of weights whose training is not recorded."""
-        found = [known.get(recipe.run(seed).key) for recipe in self.recipes]
-        return [r for r in found if r is not None and r.outcome != "failed" and not r.of_tests_alone]
+        """The records of that seed that count.
+
+        Not those that failed, nor tests of weights whose training is not recorded, nor what was trained or tested on
+        other photographs than the published ones.
+        """
+        found = (known.get(recipe.run(seed).key) for recipe in self.recipes)
+        finished = [r for r in found if r is not None and r.outcome != "failed"]
+        return [r for r in finished if not r.of_tests_alone and not r.of_other_photographs]
 
     def error(self, known: Known, seed: int) -> float:
         """The error in percent, chance for a run that diverged; nan while it is not known."""

@@ -23,11 +23,9 @@ def verdicts(known: Known | None = None) -> dict[str, Judgement | None]:
     """What the records say of each claim, by its name; ``None`` for one that has no rule yet.
 
     The contrasts are corrected for one another by Holm's method. One that is not whole yet takes part as if it showed
-    nothing: a verdict that stands while others are missing can gain from them, and never lose. Records of other
-    photographs than the published ones judge nothing.
+    nothing: a verdict that stands while others are missing can gain from them, and never lose.
     """
     known = evidence() if known is None else known
-    known = {key: record for key, record in known.items() if not record.of_other_photographs}
     judged = {name: claim.rule.judge(known) if claim.rule else None for name, claim in CLAIMS.items()}
     tested = {name: found for name, found in judged.items() if found and name in tested_claims()}
     adjusted = holm({name: 1.0 if found.p is None else found.p for name, found in tested.items()})
