@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.evidence import verdicts
 from vgg_lib.evidence.records import Evaluation
 from vgg_lib.evidence.studies import ABOVE, RATES, RATES_AT_PAPER_SCALE, STUDIES, study
 from vgg_lib.evidence.testing import failed
@@ -161,7 +162,7 @@ def test_whatever_comes_out_a_study_comes_to_an_end(name, seed):
         assert len({run.key for run in runs}) == len(runs) <= 120
         assert records.keys() <= {run.key for run in runs}  # nothing was trained in vain
         # The validation images are for what judges a claim.
-        assert {run.test_set for run in runs} == {"validation" if name == "evidence" else "held-out"}
+        assert {run.test_set for run in runs} == {"validation" if name in verdicts.STUDIES else "held-out"}
 
 
 @settings(max_examples=20)
