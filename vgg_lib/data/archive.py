@@ -98,6 +98,6 @@ def check_whole(photos: Photos) -> None:
     """
     if photos.differs:
         raise InputError(
-            f"these photographs are not those of Imagenette's archive: there are {photos.differs}. "
-            "get the data set again, or say --other-photographs to train on them all the same"
+            f"these photographs are not those of Imagenette's archive, but {photos.differs}: get the data set again, "
+            "or say --other-photographs to train on them all the same"
         )
