@@ -7,7 +7,7 @@ import torch
 
 from vgg_lib.basics import machine
 from vgg_lib.basics.machine import cores_for
-from vgg_lib.training.loop import train
+from vgg_lib.training import loop
 from vgg_lib.training.runs import make_run
 
 CPU = torch.device("cpu")
@@ -56,8 +56,10 @@ def test_where_no_file_can_be_written_all_cores_count_as_free(threads, tmp_path,
 def test_a_training_on_cores_that_are_taken_says_what_helps(threads, capsys, monkeypatch, count):
     threads(2)
     monkeypatch.delenv("TQDM_DISABLE")
+    monkeypatch.setattr(loop, "prepare", lambda *_: 1 / 0)  # it takes minutes itself there
     with cores_for(CPU):
         threads(count)
-        train(make_run("A", "quick", width=1 / 16), max_steps=1)
+        with pytest.raises(ZeroDivisionError):
+            loop.train(make_run("A", "quick", width=1 / 16))
     told = "".join(capsys.readouterr())
     assert ("One thread each is fast: torch.set_num_threads(1), or OMP_NUM_THREADS=1." in told) == (count == 2)

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from vgg_lib.basics import machine
 from vgg_lib.basics.errors import InputError
-from vgg_lib.basics.progress import bar
+from vgg_lib.basics.progress import bar, say
 from vgg_lib.evaluation.posteriors import posteriors, top_errors
 from vgg_lib.networks.initialisation import initialise, warm_start
 from vgg_lib.networks.model import VGG, vgg
@@ -164,6 +164,8 @@ def train(
         )
     team = join_team(machine.device_named(device))
     with _alone(), _repeatable(team.device), machine.cores_for(team.device) as free:
+        if progress and team.leads and not free:  # said first: what comes next takes many times as long too
+            say(_CROWDED.format(cores=machine.cores(), threads=torch.get_num_threads()))
         with team.leader_first():
             learner, batches = prepare(run, team, root, start_from)
         torch.manual_seed(run.seed + team.rank)  # dropout's numbers
@@ -173,7 +175,7 @@ def train(
         path = None if checkpoint is None else Path(checkpoint).expanduser()
         saved = Checkpoint(path, run.key, team, {"trained": trained} | learner.parts())
         saved.resume()
-        with _shown(trained, total, batches, watch, progress and team.leads, free) as report:
+        with _shown(trained, total, batches, watch, progress and team.leads) as report:
             _loop(learner, batches, trained, saved, total, report)
         return trained.conclude(batches.per_epoch)
 
@@ -202,16 +204,11 @@ def _loop(
 
 @contextmanager
 def _shown(
-    trained: Trained, total: int, batches: Batches, watch: Watch | None, shown: bool, free: bool
+    trained: Trained, total: int, batches: Batches, watch: Watch | None, shown: bool
 ) -> Iterator[Callable[[], None]]:
-    """What is to be called after each step: it moves a progress bar and calls ``watch``.
-
-    Above the bar stands what to do where the cores are not ``free``.
-    """
+    """What is to be called after each step: it moves a progress bar and calls ``watch``."""
     done, epochs = len(trained.steps), trained.run.preset.epochs
     with bar(total, f"training {trained.run.network}", "step", shown=shown, done=done) as steps:
-        if not free and not steps.disable:
-            steps.write(_CROWDED.format(cores=machine.cores(), threads=torch.get_num_threads()))
 
         def report() -> None:
             done, loss = len(trained.steps), trained.steps[-1]
