@@ -115,12 +115,16 @@ def test_the_place_moves_by_key_and_by_pointer(visit):
     picture.focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowUp", "Shift+ArrowDown"):
         page.keyboard.press(key)
-    assert [page.locator(f"input[name={axis}]").input_value() for axis in "xy"] == ["58", "63"]
+    assert [page.locator(f"input[name={axis}]").input_value() for axis in "xy"] == [
+        str(explore.SIDE // 2 + by) for by in (2, 7)
+    ]
     box = picture.bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.26, box["y"] + box["height"] * 0.51)
     page.mouse.down()
     page.mouse.up()
-    assert [page.locator(f"input[name={axis}]").input_value() for axis in "xy"] == ["29", "57"]
+    assert [page.locator(f"input[name={axis}]").input_value() for axis in "xy"] == [
+        str(int(explore.SIDE * share)) for share in (0.26, 0.51)
+    ]
 
 
 def test_a_network_can_be_chosen_and_counted_for_a_batch(visit):

@@ -71,7 +71,7 @@ explore.kinds.verdict = (figure, chosen) => {
   const back = el("button", { type: "button" }, "Back to the committed rules");
   const says = el("output", {});
   const chart = el("div", { class: "chart", role: "group", "aria-label": "Errors of the claim's arms, and their difference" });
-  const table = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Verdicts of all claims" });
+  const table = el("div", { class: "scroll verdicts", tabindex: 0, role: "region", "aria-label": "Verdicts of all claims" });
 
   const line = (kind, at, value) => el("span", { class: kind, style: `left: ${at(value)}%` });
   const row = (name, told, nodes) => el("li", {},
