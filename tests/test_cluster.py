@@ -161,6 +161,19 @@ def test_photographs_that_a_worker_does_not_have_are_said_so(queue_of, tmp_path)
         queue_of(make_run("A", "laptop"), root=tmp_path).run()
 
 
+@pytest.mark.filterwarnings("ignore::vgg_lib.basics.errors.InputWarning")
+def test_a_part_of_the_photographs_is_refused_unless_it_is_meant(queue_of, fake_imagenette):
+    run, root = make_run("A", "quick", data="imagenette", width=1 / 16, epochs=1), fake_imagenette()
+    queue = queue_of(run, root=root)
+    with pytest.raises(InputError, match=r"worker tcp://.* 20 photographs instead of 9,469 .* say --other-photographs"):
+        queue.run()
+    assert not queue.agenda.store.path.exists()
+    queue.agenda.other_photographs = True
+    queue.run()
+    [record] = queue.agenda.store
+    assert (record.outcome, record.of_other_photographs) == ("finished", True)
+
+
 def test_a_folder_that_a_worker_cannot_write_to_is_said_so(queue_of, tmp_path):
     (tmp_path / "shared").write_text("a file")
     with pytest.raises(InputError, match=r"worker tcp://.*/shared cannot be used .*: choose another folder"):

@@ -21,8 +21,12 @@ def threads(tmp_path, monkeypatch):
     return lambda count: monkeypatch.setattr(torch, "get_num_threads", lambda: count)
 
 
-@pytest.mark.parametrize(("count", "second_is_free"), [(1, True), (2, False), (3, False)])
-def test_a_second_training_of_many_threads_finds_the_cores_taken(threads, count, second_is_free):
+@pytest.mark.parametrize(
+    ("count", "cores", "second_is_free"),
+    [(1, 1, True), (1, 2, True), (2, 2, False), (3, 2, False), (2, 3, False), (2, 4, True)],
+)
+def test_a_second_training_of_many_threads_finds_the_cores_taken(threads, monkeypatch, count, cores, second_is_free):
+    monkeypatch.setattr(machine, "cores", lambda: cores)
     threads(count)
     with cores_for(CPU) as first, cores_for(CPU) as second:
         assert (first, second) == (True, second_is_free)

@@ -241,6 +241,13 @@ def test_verdicts_are_corrected_for_one_another(monkeypatch):
     assert tests[0].p_holm == pytest.approx(0.002 * len(tests))
 
 
+def test_records_of_other_photographs_judge_nothing():
+    errors = {of: [20.0] * 2 for of in CLAIMS["depth"].rule.arms()}
+    others = known(errors, data={"test": "ab", "test differs": "20 photographs instead of 3,925"})
+    assert verdicts.verdicts(known(errors))["depth"].seeds[0] == 2
+    assert verdicts.verdicts(others)["depth"].seeds[0] == 0
+
+
 def test_verdicts_for_programs_are_json():
     of_all = verdicts.as_json(verdicts.verdicts({}))
     assert json.loads(json.dumps(of_all)) == of_all

@@ -302,21 +302,16 @@ def test_a_device_that_is_not_there_is_refused(device, says):
         train(make_run("A", "quick"), device=device)
 
 
-def test_a_checkpoint_that_is_a_folder_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"checkpoint .* cannot be read \(Is a directory\): name a file"):
-        train(make_run("A", "quick", width=1 / 16), max_steps=1, checkpoint=tmp_path)
+@pytest.mark.parametrize(("name", "says"), [(".", "Is a directory"), ("a\0b", "embedded null byte")])
+def test_a_checkpoint_that_is_no_file_is_refused(tmp_path, name, says):
+    with pytest.raises(InputError, match=rf"checkpoint .* cannot be read \({says}\): name a file"):
+        train(make_run("A", "quick", width=1 / 16), max_steps=1, checkpoint=tmp_path / name)
 
 
-@pytest.mark.parametrize(("threads", "cores", "crowded"), [(2, 3, True), (2, 4, False), (1, 1, False)])
-def test_trainings_that_share_cores_say_so(threads, cores, crowded, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(machine, "cores", lambda: cores)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    monkeypatch.delenv("TQDM_DISABLE")
-    with machine.cores_for(torch.device("cpu")):
-        few_steps(steps=1, width=1 / 16)
-    said = f"Other trainings compute on the {cores} cores of this machine, and this one has {threads} threads"
-    assert (said in capsys.readouterr().out) == crowded
+def test_a_checkpoint_may_be_in_the_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    train(make_run("A", "quick", width=1 / 16), max_steps=1, checkpoint="~/state")
+    assert (tmp_path / "state").is_file()
 
 
 def test_without_a_folder_for_locks_a_training_is_alone(tmp_path, monkeypatch):
