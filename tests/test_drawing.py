@@ -9,9 +9,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from vgg_lib import InputError
-from vgg_lib.book import chapter, figures
+from vgg_lib.book import chapter, figures, pieces
 from vgg_lib.book.figures.drawing import NARROW, bundle, drawn, svg
-from vgg_lib.evidence.claims import CLAIMS
+from vgg_lib.evidence.claims import CLAIMS, claim
+from vgg_lib.evidence.rules import Judgement
 from vgg_lib.evidence.verdicts import status, verdicts
 
 
@@ -94,3 +95,9 @@ def test_a_verdict_box_says_what_the_claim_says(name):
 def test_there_is_no_box_for_a_claim_that_does_not_exist():
     with pytest.raises(InputError, match="unknown claim"):
         chapter.verdict("magic")
+
+
+@pytest.mark.parametrize(("waits", "p", "said"), [(True, 0.01, True), (False, 0.01, False), (True, 0.2, False)])
+def test_a_verdict_that_a_milder_correction_could_change_says_so(waits, p, said):
+    found = Judgement("inconclusive", (5, 5), "points", effect=2.0, low=1.0, high=3.0, p=p, p_holm=0.2)
+    assert ("Not the last word" in pieces.Box(claim("context"), found, waits).lines()) == said

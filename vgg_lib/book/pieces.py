@@ -12,8 +12,8 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from vgg_lib.book.scoreboard import effect
 from vgg_lib.evidence.claims import Claim, claim
-from vgg_lib.evidence.rules import Judgement
-from vgg_lib.evidence.verdicts import status, verdicts
+from vgg_lib.evidence.rules import LEVEL, Judgement
+from vgg_lib.evidence.verdicts import status, tested_claims, verdicts
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,14 @@ def _cell(tag: str, value: object, kind: str, more: str = "") -> str:
 
 @dataclass(frozen=True)
 class Box:
-    """The verdict on a claim, made from the claim's rule and the records: nothing in it is typed."""
+    """The verdict on a claim, made from the claim's rule and the records: nothing in it is typed.
+
+    ``waits`` where claims that are corrected with it are not whole yet.
+    """
 
     claim: Claim
     judgement: Judgement | None
+    waits: bool = False
 
     def lines(self) -> dict[str, str]:
         """What stands in the box, by heading."""
@@ -96,6 +100,11 @@ class Box:
         lines["Effect"] = effect(judged)
         if judged.p_holm is not None:
             lines["p, corrected for all claims"] = f"{judged.p_holm:.2g}"
+            if self.waits and judged.verdict == "inconclusive" and judged.p is not None and judged.p < LEVEL:
+                lines["Not the last word"] = (
+                    f"by itself p is {judged.p:.2g}. Claims whose runs are missing count as showing nothing, so the "
+                    "correction can become milder"
+                )
         if judged.smallest_detectable is not None:
             lines["Smallest effect that this test could see"] = f"{judged.smallest_detectable:.2f} points"
         if judged.mixed:
@@ -113,4 +122,6 @@ class Box:
 
 def verdict(name: str) -> Box:
     """The box with the verdict on a claim; raises :class:`~vgg_lib.basics.errors.InputError` for an unknown one."""
-    return Box(claim(name), verdicts()[name])
+    judged = verdicts()
+    missing = any(found is None or not found.is_whole for found in map(judged.get, tested_claims()))
+    return Box(claim(name), judged[name], missing)
