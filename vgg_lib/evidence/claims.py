@@ -171,6 +171,7 @@ CLAIMS: dict[str, Claim] = {
             "Local response normalisation does not help",
             "§4.1, Table 3",
             lambda: _line(3, ["A", "A-LRN"], ", ", S="256"),
+            chapter="ch05_lrn",
             rule=Equivalence(arm(plain("A-LRN")), arm(plain("A")), seeds=10),
         ),
         Claim(

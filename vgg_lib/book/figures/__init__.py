@@ -14,6 +14,7 @@ from vgg_lib.book.figures.fields import (
     turning_point,
 )
 from vgg_lib.book.figures.live import trainings
+from vgg_lib.book.figures.neighbours import costs, responses, shares, within_margin
 from vgg_lib.book.figures.networks import (
     SIX,
     by_stage,
@@ -52,6 +53,7 @@ __all__ = [
     "cell_answers",
     "confusion",
     "cost_shares",
+    "costs",
     "costs_by_layer",
     "curves",
     "data_parallel",
@@ -76,8 +78,10 @@ __all__ = [
     "protocol_errors",
     "protocol_views",
     "pyramids",
+    "responses",
     "score_maps",
     "seed_errors",
+    "shares",
     "side_by_side",
     "so_far",
     "soft_max_trap",
@@ -96,4 +100,5 @@ __all__ = [
     "versions",
     "views_and_relus",
     "window_contexts",
+    "within_margin",
 ]

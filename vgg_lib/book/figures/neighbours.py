@@ -1,0 +1,126 @@
+"""What local response normalisation does to the channels of a place, and how equivalence is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
+from vgg_lib.book.figures.style import BLACK, BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, VERMILION
+from vgg_lib.networks.response_norm import LocalResponseNorm
+
+#: The look of lines that stand for settings rather than networks.
+_LINES = ((BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (PURPLE, ":"))
+
+
+def normalised(channels: Tensor, layer: LocalResponseNorm) -> tuple[Tensor, Tensor]:
+    """A place's channels ``(C,)`` behind ``layer``, and what its constant part ``k^-β`` alone would make of them."""
+    return layer(channels[None, :, None, None]).flatten(), channels * layer.k**-layer.beta
+
+
+@drawn
+def responses(panels: Mapping[str, tuple[Tensor, LocalResponseNorm]], *, narrow: bool = False) -> Figure:
+    """Draw a place's channels ``(C,)`` behind a layer, panels by title: bars, and a frame at ``a · k^-β`` about each.
+
+    What is empty in a frame has been taken by the neighbours; a bar above its frame has been made larger. Each panel
+    has an axis of its own.
+    """
+    columns = 2 if narrow else 3
+    rows = -(-len(panels) // columns)
+    size = (NARROW, 1.75 * rows + 0.5) if narrow else (WIDE, 1.9 * rows + 0.5)
+    figure, axs = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    for axes in list(axs.flat)[len(panels) :]:
+        axes.set_visible(False)
+    for axes, (title, (channels, layer)) in zip(axs.flat, panels.items(), strict=False):
+        after, alone = normalised(channels, layer)
+        places = np.arange(1, len(channels) + 1)
+        axes.bar(places, after.numpy(), width=0.8, color=COLOURS["A-LRN"], label="with neighbours")
+        axes.bar(places, alone.numpy(), width=0.8, color="none", edgecolor=BLACK, linewidth=0.9, label="without")
+        axes.set_title(title, fontsize=9.5)
+        axes.set_xticks([])
+        axes.tick_params(labelsize=9)
+        axes.set_ylim(0, 1.08 * float(max(after.max(), alone.max())))
+    handles, labels = axs.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9)
+    figure.supxlabel("channels of one place", fontsize=10)
+    return figure
+
+
+@drawn
+def shares(lines: Mapping[str, Tensor], *, narrow: bool = False) -> Figure:
+    """Draw how much neighbours leave of values, each line all its shares from the smallest to the largest."""
+    figure, axes = plt.subplots(figsize=(NARROW if narrow else WIDE, 2.9))
+    for (name, values), (colour, style) in zip(lines.items(), _LINES, strict=False):
+        ranked = np.quantile(values.flatten().double().numpy(), np.linspace(0, 1, 201))
+        axes.plot(np.linspace(0, 100, 201), ranked, color=colour, linestyle=style, linewidth=2, label=name)
+    axes.set(xlabel="% of the values, by their share", ylabel="share left by neighbours")
+    axes.set_ylim(0, 1.05)
+    axes.set_xlim(0, 100)
+    axes.grid(axis="y")
+    axes.legend(loc="lower right", fontsize=9)
+    return figure
+
+
+@drawn
+def costs(panels: Mapping[str, Mapping[str, float]], *, narrow: bool = False) -> Figure:
+    """Draw what things cost as a multiple of the first of their panel: panels by title, a bar each."""
+    rows, columns = (len(panels), 1) if narrow else (1, len(panels))
+    longest = max(map(len, panels.values()))
+    figure, axs = plt.subplots(
+        rows,
+        columns,
+        figsize=(NARROW if narrow else WIDE, (0.4 * longest + 0.9) * rows),
+        squeeze=False,
+    )
+    for axes, (title, values) in zip(axs.flat, panels.items(), strict=True):
+        names, first = list(values), next(iter(values.values()))
+        colours = [COLOURS.get(name, GREY) for name in names]
+        axes.barh(range(len(names)), [value / first for value in values.values()], height=0.6, color=colours)
+        axes.axvline(1, color=BLACK, linewidth=0.9, linestyle=(0, (4, 3)))
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(longest - 0.4, -0.6)
+        axes.set_title(title, fontsize=10)
+        axes.tick_params(left=False)
+    return figure
+
+
+@drawn
+def within_margin(
+    intervals: Mapping[str, tuple[float, float, float]], margin: float, *, narrow: bool = False
+) -> Figure:
+    """Draw differences with their intervals, ``(effect, low, high)`` in points, on the band of a margin.
+
+    Green is an interval that lies within the band, red one outside it, orange one that reaches across its edge.
+    """
+    figure, axes = plt.subplots(figsize=(NARROW if narrow else WIDE, 0.42 * len(intervals) + 0.8))
+    axes.axvspan(-margin, margin, color=GREY, alpha=0.18, linewidth=0)
+    for row, (effect, low, high) in enumerate(intervals.values()):
+        colour = {"within": GREEN, "outside": VERMILION, "across": ORANGE}[where(low, high, margin)]
+        axes.plot((low, high), (row, row), color=colour, linewidth=2.6, solid_capstyle="butt")
+        axes.scatter(effect, row, s=52, color=colour, edgecolor=BLACK, linewidth=0.8, zorder=3)
+    axes.axvline(0, color=BLACK, linewidth=0.9)
+    axes.set_yticks(range(len(intervals)), _wrapped(intervals))
+    axes.set_ylim(len(intervals) - 0.4, -0.6)
+    axes.tick_params(left=False)
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("difference of two errors, points")
+    return figure
+
+
+def where(low: float, high: float, margin: float) -> str:
+    """Whether an interval lies ``within`` −margin to margin, ``outside`` of it, or ``across`` an edge.
+
+    >>> where(-0.3, 0.5, 1.0), where(0.5, 1.5, 1.0), where(1.2, 2.0, 1.0)
+    ('within', 'across', 'outside')
+    """
+    if -margin < low and high < margin:
+        return "within"
+    return "outside" if low > margin or high < -margin else "across"
+
+
+def _wrapped(names: Sequence[str] | Mapping[str, object]) -> list[str]:
+    return [name.replace(", ", ",\n") for name in names]
