@@ -42,11 +42,11 @@ def responses(panels: Mapping[str, tuple[Tensor, LocalResponseNorm]], *, narrow:
         axes.bar(places, alone.numpy(), width=0.8, color="none", edgecolor=BLACK, linewidth=0.9, label="without")
         axes.set_title(title, fontsize=9.5)
         axes.set_xticks([])
+        axes.set_xlabel("channels of the place", fontsize=9)
         axes.tick_params(labelsize=9)
         axes.set_ylim(0, 1.08 * float(max(after.max(), alone.max())))
     handles, labels = axs.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9)
-    figure.supxlabel("channels of one place", fontsize=10)
     return figure
 
 
