@@ -105,3 +105,19 @@ def test_networks_side_by_side_have_a_box_for_each_layer_and_level_stages():
 def test_a_stack_of_unlike_filters_is_named_after_all_of_them():
     one, two = figures.pyramids((3, 3), (3, 3, 1)).axes
     assert [axes.get_title("center") for axes in (one, two)] == ["two 3×3", "3×3, 3×3, 1×1"]
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_over_rates_a_loss_that_is_lost_is_a_cross_at_the_top(narrow):
+    panels = {"D": {"plain": {0.1: 1.0, 1.0: math.nan, 10.0: 50.0}, "BN": {0.1: 0.5, 1.0: 0.2, 10.0: 2.0}}, "E": {}}
+    figure = figures.over_rates(panels, narrow=narrow)
+    left, right = figure.axes
+    plain, plain_lost, norm, norm_lost, guessing = left.lines
+    assert list(plain.get_xdata()) == [0.1] and list(plain.get_ydata()) == [1.0]
+    assert list(plain_lost.get_ydata()) == [plain_lost.get_ydata()[0]] * 2 > [guessing.get_ydata()[0]] * 2
+    assert list(norm.get_ydata()) == [0.5, 0.2, 2.0] and not len(norm_lost.get_xdata())
+    assert guessing.get_ydata()[0] == pytest.approx(math.log(10)) and left.get_xscale() == "log"
+    assert plain.get_linestyle() != norm.get_linestyle() and to_hex(norm.get_color()) == COLOURS["D"].lower()
+    assert right.get_title("left") == "E" and (figure.get_figwidth() == NARROW) == narrow
+    assert [text.get_text() for text in left.get_xticklabels()] == ["0.1", "1", "10"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["plain", "BN"]

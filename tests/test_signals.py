@@ -141,3 +141,11 @@ def test_curves_are_running_means_that_end_in_a_cross_where_the_loss_does(narrow
 def test_a_loss_on_its_way_to_infinity_does_not_hide_the_others():
     [axes] = figures.curves({"one": {"bad": [3.0, 1e9, math.nan], "good": [2.0]}}).axes
     assert axes.get_ylim() == (0, 10) and axes.lines[1].get_ydata()[0] == 9
+
+
+def test_panels_may_share_their_scale():
+    panels = {"one": {"line": {"conv1_1": 1e-6, "fc8": 1.0}}, "two": {"line": {"conv1_1": 1.0, "fc8": 2.0}}}
+    shared, own = (
+        [axes.get_ylim() for axes in figures.over_layers(panels, share=share).axes] for share in (True, False)
+    )
+    assert shared[0] == shared[1] and own[0] != own[1]

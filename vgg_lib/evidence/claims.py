@@ -115,6 +115,7 @@ CLAIMS: dict[str, Claim] = {
             "Deep networks train without any normalisation layer",
             "§2.1",
             lambda: _line(3, ["B", "C", "D", "E"], ", ", S="256"),
+            chapter="ch10_no_normalisation",
             rule=EveryRun(trains=tuple(map(plain, ("B", "C", "D", "E")))),
         ),
         Claim(

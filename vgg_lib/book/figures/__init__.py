@@ -24,6 +24,7 @@ from vgg_lib.book.figures.networks import (
     table_one,
 )
 from vgg_lib.book.figures.pictures import versions
+from vgg_lib.book.figures.rates import over_rates
 from vgg_lib.book.figures.scaling import data_parallel, durations, speed_ups, throughput
 from vgg_lib.book.figures.signals import over_layers
 from vgg_lib.book.figures.stacks import side_by_side
@@ -72,6 +73,7 @@ __all__ = [
     "most_confident_mistakes",
     "over_epochs",
     "over_layers",
+    "over_rates",
     "papers_differences",
     "photo_page",
     "picture_row",

@@ -21,15 +21,18 @@ ByLayer = Mapping[str, float]
 
 
 @drawn
-def over_layers(panels: Mapping[str, Mapping[str, ByLayer]], *, columns: int = 2, narrow: bool = False) -> Figure:
+def over_layers(
+    panels: Mapping[str, Mapping[str, ByLayer]], *, columns: int = 2, share: bool = False, narrow: bool = False
+) -> Figure:
     """Draw positive numbers over the layers of a net, in powers of ten: panels by title, in each a line by its name.
 
     What is 0 or not finite is left out. A line of the same name looks the same in all panels.
+    With ``share`` all panels have the same scale.
     """
     columns = 1 if narrow else columns
     rows = -(-len(panels) // columns)
     size = (NARROW, 2.7 * rows + 0.5) if narrow else (WIDE, 2.5 * rows + 0.5)
-    figure, axs = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    figure, axs = plt.subplots(rows, columns, figsize=size, sharey=share, squeeze=False)
     names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
     looks = {name: _LOOKS[i % len(_LOOKS)] for i, name in enumerate(names)}
     handles = {}
