@@ -78,19 +78,24 @@ def load_published(
             width=tensors["features.0.weight"].shape[:1].numel() / len(layers["conv1_1"].weight),
             batch_norm=draft.batch_norm,
         )
-    for name, expected in net.state_dict().items():
-        if name not in tensors:
-            tensors[name] = torch.zeros(expected.shape)
-        elif tensors[name].shape != expected.shape:
-            raise InputError(
-                f"{origin} has {name} of shape {tuple(tensors[name].shape)}, where network {net.name} at {image_size} "
-                f"pixels has {tuple(expected.shape)}: these are weights of another network"
-            )
+    _fill_and_check_shapes(origin, tensors, net)
     if not any(tensor.is_meta for tensor in tensors.values()):
         net.to_empty(device="cpu")
     net.load_state_dict(tensors)
     net.preprocessing = CONVENTIONS[convention]
     return net.to(memory_format=torch.channels_last).eval()
+
+
+def _fill_and_check_shapes(origin: str, tensors: dict[str, Tensor], net: VGG) -> None:
+    """Zeros for layers that are missing, and an error for tensors of another network."""
+    for name, expected in net.state_dict().items():
+        if name not in tensors:
+            tensors[name] = torch.zeros(expected.shape)
+        elif tensors[name].shape != expected.shape:
+            raise InputError(
+                f"{origin} has {name} of shape {tuple(tensors[name].shape)}, where network {net.name} at "
+                f"{net.image_size} pixels has {tuple(expected.shape)}: these are weights of another network"
+            )
 
 
 def _check_names(origin: str, tensors: Mapping[str, Tensor], draft: VGG) -> None:
