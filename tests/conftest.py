@@ -16,8 +16,10 @@ import pytest
 from helpers.agendas import agenda_in
 from helpers.command_line import Said, environment
 from hypothesis import settings
+from matplotlib import pyplot as plt
 from PIL import Image
 
+from vgg_lib.book import figures
 from vgg_lib.cli import main
 from vgg_lib.data import archive
 from vgg_lib.evidence.agenda import Agenda
@@ -79,6 +81,14 @@ def full_disk() -> Callable[[int], AbstractContextManager[None]]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     return limited
+
+
+@pytest.fixture
+def chapter_style() -> Iterator[None]:
+    """As in a chapter; and no figure is left open."""
+    figures.use_style()
+    yield
+    plt.close("all")
 
 
 @pytest.fixture

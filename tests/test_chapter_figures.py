@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 
 from vgg_lib.book import figures
@@ -14,13 +13,7 @@ from vgg_lib.book.figures.drawing import NARROW
 from vgg_lib.networks.geometry import receptive_field
 from vgg_lib.networks.table import NETWORKS, Network, conv
 
-
-@pytest.fixture(autouse=True)
-def style():
-    """As in a chapter; and no figure is left open."""
-    figures.use_style()
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("chapter_style")
 
 
 def test_a_unit_is_told_by_its_view_and_the_relus_on_its_way():

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 
 from vgg_lib.book import figures
@@ -11,13 +10,7 @@ from vgg_lib.book.figures.neighbours import normalised, where
 from vgg_lib.book.figures.style import COLOURS, GREEN, ORANGE, VERMILION
 from vgg_lib.networks.response_norm import LocalResponseNorm
 
-
-@pytest.fixture(autouse=True)
-def style():
-    """As in a chapter; and no figure is left open."""
-    figures.use_style()
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("chapter_style")
 
 
 def test_a_frame_is_what_is_left_without_neighbours():

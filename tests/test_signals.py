@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 from helpers.tiny import DIVERGING, tiny
-from matplotlib import pyplot as plt
 from torch.nn import functional
 
 from vgg_lib.basics.errors import InputError
@@ -16,20 +15,14 @@ from vgg_lib.networks.model import vgg
 from vgg_lib.networks.signals import Signal, by_layer, signals
 from vgg_lib.training.signals import signals_at
 
+pytestmark = pytest.mark.usefixtures("chapter_style")
+
 HE = Initialisation("he")
 
 
 def net_of(name="A", how=HE, **choices):
     net = vgg(name, num_classes=10, image_size=32, width=1 / 8, **choices)
     return initialise(net, how, seed=0)
-
-
-@pytest.fixture(autouse=True)
-def style():
-    """As in a chapter; and no figure is left open."""
-    figures.use_style()
-    yield
-    plt.close("all")
 
 
 X = torch.randn(16, 3, 32, 32, generator=torch.Generator().manual_seed(0))
