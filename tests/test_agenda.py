@@ -16,6 +16,19 @@ RUN = tiny()
 WARM = tiny("B", warm_start=RUN.key)
 
 
+def test_of_a_chain_the_first_whose_source_is_there_comes_next(agenda_of, store, workshop):
+    last = dataclasses.replace(WARM, seed=1, warm_start=WARM.key, warm_layers="all")
+    those = agenda_of(RUN, WARM, last)
+    store.add(a_record(RUN))
+    store.add(a_record(WARM))
+    assert those.missing(store.latest()) == [RUN]  # no weights are there
+    workshop.folder.mkdir()
+    workshop.weights(RUN.key).touch()
+    assert those.missing(store.latest()) == [WARM]
+    workshop.weights(WARM.key).touch()
+    assert those.missing(store.latest()) == [last]
+
+
 def test_what_is_missing_comes_in_order_and_a_source_before_its_warm_start(agenda_of, store, workshop):
     other = tiny(seed=1)
     those = agenda_of(WARM, LONG, RUN, other, DIVERGING)

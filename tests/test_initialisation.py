@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.networks.initialisation import Initialisation, deviations, initialise, warm_start
+from vgg_lib.networks.initialisation import Initialisation, copy_weights, deviations, initialise, warm_start
 from vgg_lib.networks.model import vgg
 
 KINDS = [
@@ -139,6 +139,24 @@ def test_warm_start_copies_the_batch_normalisation_behind_a_copied_convolution()
     warm_start(net, trained)
     assert net.normalisation("conv3_2").running_mean.eq(7).all()
     assert net.normalisation("conv4_1").running_mean.eq(0).all()
+
+
+def test_all_weights_are_copied_with_the_statistics_of_normalisation():
+    trained, net = small("D", batch_norm=True), small("D", batch_norm=True)
+    trained.normalisation("conv4_1").running_mean.fill_(7.0)
+    copied = copy_weights(net, initialise(trained, Initialisation(), 1)).state_dict()
+    assert all(torch.equal(tensor, copied[name]) for name, tensor in trained.state_dict().items())
+    net.weight_layers()["fc8"].weight.data.zero_()
+    assert trained.weight_layers()["fc8"].weight.any()
+
+
+@pytest.mark.parametrize("other", [small("A"), small("D", width=1 / 8), small("D", batch_norm=True), small("D-7x7")])
+def test_all_weights_of_another_net_are_not_copied(other):
+    net = small("D")
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    with pytest.raises(InputError, match=f"the weights of {other.name} cannot all be copied into D"):
+        copy_weights(net, other)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 from helpers.records import a_record
+from helpers.tiny import DIVERGING
 from scipy.stats import binomtest
 
 from vgg_lib.basics.errors import InputError
@@ -15,13 +16,16 @@ from vgg_lib.data.stand_in import write_stand_in
 from vgg_lib.evidence import measures, verdicts
 from vgg_lib.evidence.box_rule import MEASURED, ON_PHOTOGRAPHS
 from vgg_lib.evidence.claims import CLAIMS
+from vgg_lib.evidence.measures import MEASURES
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.store import Store
-from vgg_lib.evidence.testing import record_measures
+from vgg_lib.evidence.testing import Wanted, record, record_measures
 from vgg_lib.networks.preprocessing import Preprocessing
+from vgg_lib.networks.signals import Signal
 from vgg_lib.tasks.localisation import predict_boxes, train_boxes
-from vgg_lib.training.loop import build
+from vgg_lib.training.loop import build, train
 from vgg_lib.training.runs import make_run
+from vgg_lib.training.signals import signals_at
 from vgg_lib.training.trained import Trained
 
 RUN = make_run("A", "quick", batch_norm=True, seed=3, train_on="all")
@@ -52,7 +56,25 @@ def test_the_error_is_that_of_the_box_net_taught_as_table_8_says(monkeypatch):
     overlaps = [iou(a, b) for a, b in zip(found.tolist(), test.boxes.tolist(), strict=True)]
     assert all(map(math.isfinite, overlaps))
     wrong = sum(one <= 0.5 for one in overlaps)
-    assert measures.MEASURES["PCR"].take(Trained(RUN, net, ()), None) == {"error": round(100 * wrong / 60, 2)}
+    assert MEASURES["PCR"].take(Trained(RUN, net, ()), None) == {"error": round(100 * wrong / 60, 2)}
+
+
+def test_signals_are_measured_on_the_way_of_nets_that_diverge_too():
+    at = signals_at(DIVERGING)
+    made = record(train(DIVERGING), wanted=Wanted(measures=("signals", "PCR")))
+    assert made.outcome == "diverged" and set(made.measurements) == {"signals"}
+    assert set(made.measurements["signals"]) == set(map(str, at)) < {"0", "1", "10", "100"}
+    for step, layers in at.items():
+        for layer, signal in layers.items():
+            recorded = made.measurements["signals"][str(step)][layer]
+            for size, there in zip(dataclasses.astuple(signal), recorded, strict=True):
+                assert there == (pytest.approx(size, rel=5e-3) if math.isfinite(size) else None)
+
+
+def test_an_infinite_signal_is_recorded_as_none(monkeypatch):
+    layers = {"fc8": Signal(math.inf, math.nan, 0.12345)}
+    monkeypatch.setattr(measures, "signals_at", lambda run, root: {0: layers})
+    assert MEASURES["signals"].take(Trained(RUN, untrained(RUN), ()), None) == {"0": {"fc8": [None, None, 0.123]}}
 
 
 def iou(a, b):

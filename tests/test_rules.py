@@ -197,6 +197,11 @@ def test_the_evidence_trains_on_everything_and_is_tested_on_validation():
     assert {(run.train_on, run.test_set, run.preset.name) for run in ALL} == {("all", "validation", "laptop")}
 
 
+def test_signals_are_measured_of_all_that_starts_well_or_badly():
+    measured = [run for run in ALL if "signals" in evidence.wanted(run).measures]
+    assert measured == [run for run in ALL if run.preset.input_scale == "paper"] and len(measured) == 24
+
+
 def test_boxes_are_learnt_on_the_embedded_things_alone():
     assert [(run.network, run.preset.data, run.seed) for run in OF_BOXES] == [("D", "embedded", n) for n in range(5)]
     assert {evidence.wanted(run).measures for run in OF_BOXES} == {("SCR", "PCR", "PCR-all")}
@@ -206,7 +211,10 @@ def test_boxes_are_learnt_on_the_embedded_things_alone():
 def test_a_net_that_another_starts_from_is_trained_before_it():
     place = {run.key: n for n, run in enumerate(ALL)}
     warm = [run for run in ALL if run.warm_start]
-    assert len(warm) == 5
+    assert [(run.network, run.scale, run.warm_layers) for run in warm] == [
+        *[("D", 73, "paper")] * 5,
+        *[("D", 110, "all"), ("D", (73, 146), "all")] * 2,
+    ]
     assert all(place[run.warm_start] < place[run.key] for run in warm)
 
 

@@ -38,6 +38,7 @@ OTHER_RUN = {
     "seed": 1,
     "train_on": "all",
     "warm_start": "0123456789abcdef",
+    "warm_layers": "all",
     "layers": NETWORKS["B"],
 }
 OTHER_PRESET = {
@@ -72,8 +73,9 @@ NOT_READ = {"network", "name", "scales"}
 
 @pytest.mark.parametrize("field", [name for name in names(Run) if name != "preset"])
 def test_every_field_of_a_run_that_training_reads_changes_its_key(field):
-    other = dataclasses.replace(RUN, **{field: OTHER_RUN[field]})
-    assert (other.key != RUN.key) == (field not in NOT_READ)
+    base = dataclasses.replace(RUN, warm_start="0" * 16) if field == "warm_layers" else RUN
+    other = dataclasses.replace(base, **{field: OTHER_RUN[field]})
+    assert (other.key != base.key) == (field not in NOT_READ)
 
 
 @pytest.mark.parametrize("field", [name for name in names(Preset) if name != "initialisation"])
@@ -174,6 +176,7 @@ def test_a_choice_goes_to_the_run_or_to_its_preset():
         ({"seed": True}, "seed is True: choose a whole number of 0 or more"),
         ({"scale": "36"}, "scale is '36': choose a whole number, or a tuple of 2"),
         ({"initialisation": "he"}, "initialisation is 'he': choose one of type Initialisation"),
+        ({"warm_layers": "all"}, "copies the layers of a trained net: say in warm_start of which"),
         ({"warm_start": "A"}, "warm_start is 'A': choose the key of a run"),
         ({"schedule": "plateau", "train_on": "all"}, "plateau schedule watches .* choose train_on='nine-tenths'"),
     ],

@@ -213,6 +213,12 @@ def test_a_warm_started_run_starts_from_the_net_given():
     assert torch.equal(started["fc6"].weight, source["fc6"].weight)
 
 
+def test_a_fine_tuned_run_starts_from_all_layers():
+    trained = build(make_run("D", "quick", seed=1), 10)
+    net = build(make_run("D", "quick", warm_start="0" * 16, warm_layers="all"), 10, trained)
+    assert all(torch.equal(tensor, net.state_dict()[name]) for name, tensor in trained.state_dict().items())
+
+
 @pytest.mark.parametrize(("key", "given", "says"), [("0" * 16, False, "none was given"), (None, True, "one was given")])
 def test_a_net_to_start_from_is_given_exactly_when_the_run_wants_one(key, given, says):
     net_a = build(make_run("A", "quick"), 10) if given else None

@@ -97,7 +97,7 @@ def _recipe(record: Record) -> dict[str, Any]:
     scale = run.scale if isinstance(run.scale, int) else f"{run.scale[0]} to {run.scale[1]}"
     words = [
         "batch normalisation" * run.batch_norm,
-        "starts from A" * bool(run.warm_start),
+        run.begun.strip(),
         start,
         "inputs 0 to 255" * (p.input_scale == "paper"),
         f"S = {scale}",

@@ -13,10 +13,23 @@ def rules() -> str:
     lines = []
     for name, claim in CLAIMS.items():
         lines += [f"**{claim.statement}** (`{name}`, {claim.where})", f": {claim.rule or 'No rule yet.'}"]
-        if beside := [f"{arm} ({seeds} seeds)" for arm, seeds in arms_beside(name)]:
+        if beside := _beside(name):
             lines.append(f"  Beside it, judging nothing: {'; '.join(beside)}.")
         lines.append("")
     return "\n".join(lines)
+
+
+def _beside(claim: str) -> list[str]:
+    """The arms beside a claim in words; those that differ in their test scale alone are told at once."""
+    scales: dict[tuple[str, int], list[str]] = {}
+    for arm, seeds in arms_beside(claim):
+        scale = f"Q = {arm.protocol.scales[0]}"
+        scales.setdefault((str(arm).replace(scale, "{}"), seeds), []).append(scale)
+    return [f"{told.format(_each(found))} ({seeds} seeds)" for (told, seeds), found in scales.items()]
+
+
+def _each(scales: list[str]) -> str:
+    return scales[0] if len(scales) == 1 else "each of " + ", ".join(scales).replace(", Q =", ",")
 
 
 def power() -> str:

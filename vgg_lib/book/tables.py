@@ -151,7 +151,7 @@ def _net(recipe: Run) -> str:
 
     BN is batch normalisation; 0 to 255 are inputs at the paper's scale. Short, since a table has a page's width.
     """
-    told = recipe.network + "\u00a0+\u00a0BN" * recipe.batch_norm + " from A" * bool(recipe.warm_start)
+    told = recipe.network + "\u00a0+\u00a0BN" * recipe.batch_norm + recipe.begun
     told += f", {recipe.initialisation.kind}" if recipe.initialisation.kind != "he" else ""
     return told + (", 0 to 255" if recipe.preset.input_scale == "paper" else "")
 

@@ -76,8 +76,11 @@ class Agenda:
         for run in runs:
             if self._is_done(run.key, known):
                 continue
-            source = sources.get(run.warm_start or "")
-            if source and not self.workshop.weights(source.key).exists() and not self._failed(source.key, known):
+            while (
+                (source := sources.get(run.warm_start or ""))
+                and not self.workshop.weights(source.key).exists()
+                and not self._failed(source.key, known)
+            ):
                 run = source
             missing.append(run)
         return list(dict.fromkeys(missing))

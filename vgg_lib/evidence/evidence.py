@@ -78,17 +78,24 @@ def wanted(run: Run) -> Wanted:
     Predictions are kept for what judges a claim, posteriors where nets are fused, errors alone for what stands beside.
     """
     keep: dict[Arm, set[str]] = {}
-    for name in CLAIMS:
+    measures: dict[str, None] = {}
+    for name, claim in CLAIMS.items():
         for arm, _ in arms_of(name):
             keep[arm] = {"predictions", "posteriors"} if len(arm.recipes) > 1 else {"predictions"}
         for arm, _ in arms_beside(name):
             keep.setdefault(arm, {"predictions"} if arm.protocol == run.protocol else set())
-    mine = {arm: kept for arm, kept in keep.items() if run in [recipe.run(run.seed) for recipe in arm.recipes]}
+        if any(_trains(arm, run) for arm, _ in (*arms_of(name), *arms_beside(name))):
+            measures.update(dict.fromkeys(claim.measures))
+    mine = {arm: kept for arm, kept in keep.items() if _trains(arm, run)}
     tests: dict[object, set[str]] = {}
     for arm, kept in mine.items():
         tests.setdefault(arm.protocol, set()).update(kept)
-    measures = dict.fromkeys(arm.measured.split(".")[0] for arm in mine if arm.measured)
+    measures.update(dict.fromkeys(arm.measured.split(".")[0] for arm in mine if arm.measured))
     return Wanted(
         tuple(Test(protocol, tuple(sorted(kept))) for protocol, kept in tests.items()),  # type: ignore[arg-type]
         tuple(measures),
     )
+
+
+def _trains(arm: Arm, run: Run) -> bool:
+    return run in [recipe.run(run.seed) for recipe in arm.recipes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,14 @@ from vgg_lib.data.folder import photo_folder
 from vgg_lib.data.imagenette import photographs_folder
 from vgg_lib.data.photos import Photos
 from vgg_lib.data.rescaling import middle
+from vgg_lib.networks.signals import Signal
 from vgg_lib.tasks.box_file import Boxed, boxed, boxed_from_file
 from vgg_lib.tasks.boxes import WHOLE
 from vgg_lib.tasks.localisation import Localisation, hits, mean_box, predict_boxes, train_boxes
 from vgg_lib.tasks.transfer import EVIDENCE, evaluate_transfer
 from vgg_lib.training.loop import build
 from vgg_lib.training.photographs import photographs, photos_to_test, photos_to_train
+from vgg_lib.training.signals import signals_at
 from vgg_lib.training.trained import Trained
 
 
@@ -29,11 +32,13 @@ from vgg_lib.training.trained import Trained
 class Measure:
     """``take`` measures a trained net, given its training and the data's folder; ``check`` sees beforehand that it can.
 
-    Both raise :class:`InputError` where the data is missing.
+    Both raise :class:`InputError` where the data is missing. A net that diverged is measured only where
+    ``of_diverged`` says so.
     """
 
     take: Callable[[Trained, str | Path | None], dict[str, Any]]
-    check: Callable[[str | Path | None], object]
+    check: Callable[[str | Path | None], object] = lambda root: None
+    of_diverged: bool = False
 
 
 def transfer(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
@@ -92,7 +97,7 @@ def box_error(name: str) -> Measure:
         right = _found(trained, name, photos_to_train(trained.run, root), test)
         return {"error": _error(right)}
 
-    return Measure(take, lambda root: None)
+    return Measure(take)
 
 
 def boxes_on_photographs(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
@@ -144,10 +149,24 @@ def _box_file(root: str | Path | None) -> Path:
     return path
 
 
+def signals_on_the_way(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
+    """§3.1: by training step and layer, a signal's size, variation and gradient, to three digits; ``None`` is infinite.
+
+    The steps are 0, 1, 10 and 100 of the run, trained once more; from where it diverges on there are none.
+    """
+
+    def rounded(signal: Signal) -> list[float | None]:
+        return [float(f"{size:.3g}") if math.isfinite(size) else None for size in dataclasses.astuple(signal)]
+
+    steps = signals_at(trained.run, root=root)
+    return {str(n): {layer: rounded(one) for layer, one in layers.items()} for n, layers in steps.items()}
+
+
 #: By the name that claims know them by.
 MEASURES = {
     **{name: box_error(name) for name in BOX_NETS},
     "boxes on photographs": Measure(boxes_on_photographs, _box_file),
+    "signals": Measure(signals_on_the_way, of_diverged=True),
     "transfer": Measure(transfer, _transfer_photos),
     "untrained": Measure(transfer_untrained, _transfer_photos),
 }

@@ -26,9 +26,8 @@ def runs_of(claim: str, seeds: int | None = None) -> list[Run]:
     for arm, count in arms_of(claim):
         for recipe in arm.recipes:
             for seed in range(seeds or count):
-                for one in (recipe.start_from, recipe):
-                    if one is not None:
-                        found[one.run(seed)] = None
+                for one in recipe.chain:
+                    found[one.run(seed)] = None
     return list(found)
 
 

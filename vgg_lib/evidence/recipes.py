@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from vgg_lib.data.rescaling import Scale
 from vgg_lib.networks.initialisation import Initialisation
@@ -35,6 +35,11 @@ class Recipe:
         """The run of that seed."""
         return _run(self, seed)
 
+    @property
+    def chain(self) -> tuple[Recipe, ...]:
+        """The recipes that are trained one after the other for this one, which is the last."""
+        return (*(self.start_from.chain if self.start_from else ()), self)
+
     def __str__(self) -> str:
         """Such as ``D normalised, S = [73;146]``."""
         run, usual = self.any_seed, WAYS[self.way] | {"epochs": WAYS[self.way].get("epochs", 40)}
@@ -50,8 +55,11 @@ class Recipe:
 
 @cache  # its key is asked for again and again, and is a hash
 def _run(recipe: Recipe, seed: int) -> Run:
-    source = recipe.start_from.run(seed).key if recipe.start_from else None
-    return dataclasses.replace(recipe.any_seed, seed=seed, warm_start=source)
+    run, source = recipe.any_seed, recipe.start_from
+    if source is None:
+        return dataclasses.replace(run, seed=seed)
+    layers: Literal["paper", "all"] = "all" if source.any_seed.network == run.network else "paper"
+    return dataclasses.replace(run, seed=seed, warm_start=source.run(seed).key, warm_layers=layers)
 
 
 def recipe(
@@ -69,6 +77,12 @@ def normalised(network: str, scale: Scale = 73) -> Recipe:
 def plain(network: str, **choices: Any) -> Recipe:
     """A network as the paper has it, without normalisation, at a fixed number of epochs."""
     return recipe(network, "plain", **choices)
+
+
+def fine_tuned(source: Recipe, scale: Scale) -> Recipe:
+    """The net of another recipe trained on at another scale: a tenth of the rate (§3.1), a quarter of the epochs."""
+    run, rate, epochs = source.any_seed, RATE_NORMALISED / 10, WAYS["normalised"]["epochs"] // 4
+    return recipe(run.network, "normalised", scale=scale, start_from=source, learning_rate=rate, epochs=epochs)
 
 
 def at_the_papers_input_scale(network: str, start: Initialisation, epochs: int = 10) -> Recipe:

@@ -109,7 +109,9 @@ def record(
         data |= photos.identity("test")
         tests = {run.protocol: Test(run.protocol)} | {test.protocol: test for test in wanted.tests}
         evaluations = tuple(_tested(trained.net, photos, run.test_set, list(tests.values()), progress))
-        measurements = {name: MEASURES[name].take(trained, root) for name in wanted.measures}
+    for name in wanted.measures:
+        if trained.outcome == "finished" or MEASURES[name].of_diverged:
+            measurements[name] = MEASURES[name].take(trained, root)
     device = next(trained.net.parameters()).device
     return Record(
         run=run,

@@ -113,6 +113,21 @@ def initialise(net: VGG, how: Initialisation, seed: int) -> VGG:
 
 
 @torch.no_grad()
+def copy_weights(net: VGG, trained: VGG) -> VGG:
+    """Copy all weights of a trained net into ``net``, in place: §3.1 trains at S = 384 from what S = 256 gave.
+
+    Raises :class:`InputError`, with ``net`` untouched, when the two are not nets of the same layers and shapes.
+    """
+    shapes, found = ({name: t.shape for name, t in one.state_dict().items()} for one in (net, trained))
+    if shapes != found:
+        raise InputError(
+            f"the weights of {trained.name} cannot all be copied into {net.name}: build both from the same layers, "
+            "with the same width, image size, number of classes and normalisation"
+        )
+    net.load_state_dict(trained.state_dict())
+    return net
+
+
 def warm_start(net: VGG, from_net_a: VGG) -> VGG:
     """Copy net A's first four convolutions and its three FC layers into ``net``, in place (§3.1).
 

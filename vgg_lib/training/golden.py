@@ -90,6 +90,7 @@ RUNS: dict[str, tuple[Run, int | None]] = {
     "B, batch normalisation": (_run("B", batch_norm=True, learning_rate=2e-3), 5),
     "C": (_run("C"), 8),
     "D from A": (_run("D", warm_start="0" * 16), 8),
+    "A, S = 54, fine-tuned": (_run("A", scale=54, warm_start="0" * 16, warm_layers="all"), 6),
     "E, batch normalisation, colour": (_run("E", batch_norm=True, learning_rate=2e-3, colour_shift=True), 4),
 }
 

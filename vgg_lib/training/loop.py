@@ -16,7 +16,7 @@ from vgg_lib.basics import machine
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.progress import bar, say
 from vgg_lib.evaluation.posteriors import posteriors, top_errors
-from vgg_lib.networks.initialisation import initialise, warm_start
+from vgg_lib.networks.initialisation import copy_weights, initialise, warm_start
 from vgg_lib.networks.model import VGG, vgg
 from vgg_lib.training.batches import Batches
 from vgg_lib.training.checkpoints import Checkpoint, Stateful
@@ -39,10 +39,11 @@ Watch = Callable[[int, int, float], None]
 def build(run: Run, num_classes: int, start_from: VGG | None = None) -> VGG:
     """The net of a run with its starting weights.
 
-    Raises :class:`InputError` when the run starts from a trained net A and none is given, or the other way round.
+    Raises :class:`InputError` when the run starts from a trained net and none is given, or the other way round, and
+    when that net does not fit.
     """
     if (run.warm_start is None) != (start_from is None):
-        wants = f"run {run.warm_start} of net A" if run.warm_start else "no trained net"
+        wants = f"the net of run {run.warm_start}" if run.warm_start else "no trained net"
         raise InputError(f"the run starts from {wants}; {'none' if start_from is None else 'one'} was given")
     net = vgg(
         run.layers,
@@ -54,7 +55,9 @@ def build(run: Run, num_classes: int, start_from: VGG | None = None) -> VGG:
     )
     net.name = run.network
     initialise(net, run.initialisation, run.seed)
-    return net if start_from is None else warm_start(net, start_from)
+    if start_from is None:
+        return net
+    return (copy_weights if run.warm_layers == "all" else warm_start)(net, start_from)
 
 
 @dataclass

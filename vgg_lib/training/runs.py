@@ -29,7 +29,8 @@ class Run:
 
     ``scale`` is the training scale S; ``train_on`` is ``nine-tenths`` while the held-out tenth is what is
     looked at, ``all`` for evidence, tested on the validation images. ``warm_start`` is the key of the run
-    of net A whose weights §3.1's layers start from. ``layers`` are those of ``network`` when the run was made.
+    whose net this one starts from: ``warm_layers`` are ``paper``, those that §3.1 copies from net A, or ``all``, where
+    the same network goes on at another scale. ``layers`` are those of ``network`` when the run was made.
     Built with :func:`make_run`. Raises :class:`InputError` for a field that cannot be what it is given.
     """
 
@@ -41,6 +42,7 @@ class Run:
     seed: NotNegative = 0
     train_on: Literal["nine-tenths", "all"] = "nine-tenths"
     warm_start: Key | None = None
+    warm_layers: Literal["paper", "all"] = "paper"
     layers: Network = field(default=None, repr=False)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
@@ -53,6 +55,8 @@ class Run:
                 f"training scale {self.scale} does not hold the crop of {self.preset.crop} pixels of preset "
                 f"{self.preset.name!r}: choose one of {', '.join(map(str, self.preset.scales))}"
             )
+        if self.warm_layers == "all" and self.warm_start is None:
+            raise InputError("warm_layers='all' copies the layers of a trained net: say in warm_start of which run")
         if self.preset.schedule == "plateau" and self.train_on == "all":
             raise InputError(
                 "the plateau schedule watches the held-out tenth, so it cannot train on it: "
@@ -69,6 +73,11 @@ class Run:
         """Dense testing at one scale, Table 3's rule: Q = S, or the middle of S's range."""
         return Protocol(scales=(middle(self.scale),))
 
+    @property
+    def begun(self) -> str:
+        """How names of the run tell that it does not start from random weights; nothing where it does."""
+        return "" if not self.warm_start else " from A" if self.warm_layers == "paper" else " fine-tuned"
+
     @cached_property
     def key(self) -> str:
         """16 hexadecimal digits that stand for this run: a hash of all that its training reads.
@@ -80,8 +89,7 @@ class Run:
     def __str__(self) -> str:
         """Such as ``D + batch norm, laptop, S=73, he, seed 0, epochs 80``: what differs from the preset is told."""
         norm = " + batch norm" if self.batch_norm else ""
-        warm = " from A" if self.warm_start else ""
-        told = f"{self.network}{norm}{warm}, {self.preset.name}, S={self.scale}, {self.initialisation}"
+        told = f"{self.network}{norm}{self.begun}, {self.preset.name}, S={self.scale}, {self.initialisation}"
         usual = PRESETS.get(self.preset.name, self.preset)
         names = [f.name for f in dataclasses.fields(Preset)]
         values = {name: getattr(self.preset, name) for name in names}
