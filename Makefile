@@ -8,6 +8,10 @@ BUILD  := book/_build
 # The book and its tests see the embedded data set alone, whatever this machine has; and no progress bars in stored outputs.
 CLEAN_ROOM := env -u VGG_LIB_DATA VGG_LIB_CACHE=$(CURDIR)/$(BUILD)/cache TQDM_DISABLE=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 
+# A process of one thread for each core, four at most: two threads each would take turns at the cores. `WORKERS=0`: no other process.
+WORKERS  ?= auto
+PARALLEL := env OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile
+
 .PHONY: book test check style types layers schemas unit nbval html pdf stills links test-browser refresh repository minimum elsewhere matrix unpinned tomorrow lock clean
 
 book: $(READY)  ## Execute every notebook on the embedded data set and build the HTML
@@ -36,11 +40,11 @@ schemas: $(READY)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
-unit: $(READY)  ## Tests of the library, with doctests; of one thread each, as they start many processes
-	$(CLEAN_ROOM) OMP_NUM_THREADS=1 pytest
+unit: $(READY)  ## Tests of the library, with doctests
+	$(CLEAN_ROOM) $(PARALLEL)
 
 nbval: $(READY)  ## Execute every notebook and compare each output with the stored one
-	$(CLEAN_ROOM) pytest --nbval --nbval-current-env --nbval-cell-timeout 300 -p no:doctest --override-ini addopts= notebooks
+	$(CLEAN_ROOM) $(PARALLEL) --nbval --nbval-current-env --nbval-cell-timeout 300 -p no:doctest --override-ini addopts= notebooks
 
 html: $(READY)  ## Build the HTML from the stored outputs
 	mkdir -p $(BUILD)
@@ -90,7 +94,7 @@ elsewhere:  ## The chapters as in Colab: an empty folder, an older PyTorch, no c
 matrix: $(READY) minimum elsewhere  ## All that `make test` has no time for, by hand: an hour or two
 	for capability in default avx2 ""; do for threads in 1 2; do \
 	  echo "ATEN_CPU_CAPABILITY=$$capability OMP_NUM_THREADS=$$threads"; \
-	  env $${capability:+ATEN_CPU_CAPABILITY=$$capability} OMP_NUM_THREADS=$$threads $(MAKE) nbval || exit 1; \
+	  env $${capability:+ATEN_CPU_CAPABILITY=$$capability} OMP_NUM_THREADS=$$threads $(MAKE) WORKERS=0 nbval || exit 1; \
 	done; done
 
 unpinned:  ## The tests against the newest of everything that pyproject.toml allows, as Colab has it
