@@ -1,6 +1,7 @@
 """Agendas: what is missing, in which order, how long it takes, and whose weights are kept."""
 
 import dataclasses
+from contextlib import closing
 
 import pytest
 from helpers.records import a_record
@@ -8,6 +9,7 @@ from helpers.tiny import DIVERGING, LONG, tiny
 
 from vgg_lib.evidence.agenda import Status, cost
 from vgg_lib.evidence.hardware import steps
+from vgg_lib.evidence.reporting import StudyLine
 from vgg_lib.evidence.testing import failed
 from vgg_lib.training.checkpoints import save_state
 from vgg_lib.training.runs import make_run
@@ -27,6 +29,17 @@ def test_of_a_chain_the_first_whose_source_is_there_comes_next(agenda_of, store,
     assert those.missing(store.latest()) == [WARM]
     workshop.weights(WARM.key).touch()
     assert those.missing(store.latest()) == [last]
+
+
+def test_the_line_of_a_study_counts_what_has_a_result(agenda_of, store, capsys, monkeypatch):
+    monkeypatch.delenv("TQDM_DISABLE")
+    those = agenda_of(RUN, WARM, LONG)
+    store.add(a_record(LONG))
+    with closing(StudyLine(those)) as line:
+        line.count(those.known(), those.missing(those.known()))
+        line.draw({RUN.key: 0.5})
+    share = 1 - (cost(RUN) / 2 + cost(WARM)) / (cost(RUN) + cost(WARM) + cost(LONG))
+    assert f"{100 * share:3.0f}%" in (shown := capsys.readouterr().err) and "1 of 3 runs" in shown
 
 
 def test_what_is_missing_comes_in_order_and_a_source_before_its_warm_start(agenda_of, store, workshop):

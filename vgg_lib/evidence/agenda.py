@@ -74,7 +74,7 @@ class Agenda:
         sources = {run.key: run for run in [*(record.run for record in known.values()), *runs]}
         missing = []
         for run in runs:
-            if self._is_done(run.key, known):
+            if self.is_done(run.key, known):
                 continue
             while (
                 (source := sources.get(run.warm_start or ""))
@@ -91,7 +91,7 @@ class Agenda:
 
     def is_source(self, run: Run, known: Known) -> bool:
         """Whether a run that is missing starts from the weights of this one."""
-        return any(other.warm_start == run.key for other in self.runs(known) if not self._is_done(other.key, known))
+        return any(other.warm_start == run.key for other in self.runs(known) if not self.is_done(other.key, known))
 
     def needs_weights(self, run: Run, known: Known) -> bool:
         """Whether the weights of a run must stay: the study keeps them, or a missing run starts from them."""
@@ -127,14 +127,15 @@ class Agenda:
         work = sum(cost(run) * (1 - self.workshop.share_done(run)) for run in missing)
         return pace * work / min(workers, max(1, len(missing))) / 3600
 
-    def _is_done(self, key: str, known: Known) -> bool:
+    def is_done(self, key: str, known: Known) -> bool:
+        """Whether nothing is to be trained for the run of that key: it has a result, or has failed for good."""
         if key not in known:
             return False
         return known[key].outcome != "failed" or not self.again or key in self._given_up
 
     def _failed(self, key: str, known: Known) -> bool:
         """Whether there will never be weights of a run."""
-        return self._is_done(key, known) and (known[key].outcome == "failed" or key in self._given_up)
+        return self.is_done(key, known) and (known[key].outcome == "failed" or key in self._given_up)
 
 
 def cost(run: Run) -> float:

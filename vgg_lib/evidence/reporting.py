@@ -57,11 +57,15 @@ class StudyLine:
         self._started = False
 
     def count(self, known: Known, missing: Iterable[Run]) -> None:
-        """Count what is missing, after a change of the records."""
+        """Count what is to be trained, after a change of the records.
+
+        What is ``missing`` has other runs in it where weights that a warm start wants are to be made again.
+        """
         costs = {run.key: cost(run) for run in self._agenda.runs(known)}
-        self._left = {run.key: cost(run) for run in missing}
-        self._bar.total = sum(costs.values())
-        self._bar.set_postfix_str(f"{len(costs) - len(self._left)} of {len(costs)} runs", refresh=False)
+        to_do = {key: work for key, work in costs.items() if not self._agenda.is_done(key, known)}
+        self._left = to_do | {run.key: cost(run) for run in missing}
+        self._bar.total = sum((costs | self._left).values())
+        self._bar.set_postfix_str(f"{len(costs) - len(to_do)} of {len(costs)} runs", refresh=False)
 
     def draw(self, shares: Mapping[str, float]) -> None:
         """Draw what is done, given the ``shares`` that are done of runs in training, by their keys."""
