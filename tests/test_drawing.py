@@ -35,6 +35,13 @@ def test_an_svg_has_the_themes_colours_and_its_text_as_text(figure):
     assert not re.search(r"<style|<metadata|font-family|\d\.\d{3}", drawn)
 
 
+def test_coordinates_are_rounded_and_numbers_that_are_read_are_not(figure):
+    figure.axes[0].text(0.123456, 0.5, "at 0.001 or 1.461")
+    drawn = svg(figure)
+    assert ">at 0.001 or 1.461</text>" in drawn
+    assert not re.search(r"\d\.\d{3}", drawn.replace("at 0.001 or 1.461", ""))
+
+
 def test_names_in_two_svgs_of_a_page_do_not_meet(figure):
     one = svg(figure)
     figure.axes[0].set_title("another")

@@ -92,7 +92,7 @@ def svg(figure: Figure) -> str:
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", text, flags=re.DOTALL)
     text = text.replace("<svg ", '<svg fill="currentColor" stroke-linejoin="round" ', 1)  # black is left out of styles
     text = re.sub(r'<(g|text) id="[^"]*"', r"<\1", text)
-    text = re.sub(r"(?<![\w#.])-?\d+\.\d{3,}", lambda n: f"{float(n[0]):.2f}".rstrip("0").rstrip("."), text)
+    text = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(?<![\w#.])-?\d+\.\d{3,}", _rounded, tag[0]), text)
     text = re.sub(r" font-family: [^;\"]+;?|(?<=px) '[^;\"]+| transform=\"rotate\(-?0 [^\"]+\"", "", text)  # the page's
     text = re.sub(r"<text style=\"[^\"]*", lambda style: style[0].replace(_PAPER, "white"), text)
     text = re.sub(r"(?<=[:\s])#[0-9a-f]{6}\b", _themed, text)
@@ -100,6 +100,10 @@ def svg(figure: Figure) -> str:
     digest = hashlib.sha256(text.encode()).hexdigest()[:6]
     text = re.sub(r'(?<=\bid=")|(?<=url\(#)|(?<=href="#)', f"{digest}-", text)
     return re.sub(r">\s+<", "><", re.sub(r"\s*\n", " ", text)).strip()
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
 
 
 def _themed(colour: re.Match[str]) -> str:
