@@ -113,3 +113,11 @@ def test_seeds_are_drawn_with_their_mean_and_its_interval():
     assert list(mean.get_xdata()) == [21.0, 21.0]
     assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx(paired_difference([20.0, 21.0, 22.0])[1:])
     plt.close(figure)
+
+
+@pytest.mark.parametrize(("errors", "wide"), [([20.0, 20.1], 2.0), ([20.0, 30.0], 10.0)])
+def test_a_tenth_of_a_point_does_not_look_large(errors, wide):
+    [axes] = seed_errors({"A": errors}).axes
+    left, right = axes.get_xlim()
+    assert left < errors[0] < errors[1] < right and wide <= right - left < 1.2 * wide
+    plt.close("all")

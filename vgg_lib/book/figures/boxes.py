@@ -31,8 +31,13 @@ def _fits(boxed: Boxed, predicted: Tensor) -> list[float]:
 
 
 @drawn
-def boxes_on_pictures(boxed: Boxed, predicted: Tensor, *, columns: int = 4, narrow: bool = False) -> Figure:
-    """Pictures with their true boxes and the predicted one ``(N, 4)``, in pixels; their overlap in percent above."""
+def boxes_on_pictures(
+    boxed: Boxed, predicted: Tensor, *, name: str = "predicted", columns: int = 4, narrow: bool = False
+) -> Figure:
+    """Pictures with their true boxes and another each ``(N, 4)``, in pixels; the overlap in percent above.
+
+    ``name`` says what the other boxes are.
+    """
     across, columns = (NARROW, min(columns, 2)) if narrow else (WIDE, columns)
     rows, fits = math.ceil(len(boxed) / columns), _fits(boxed, predicted)
     fig, axes = plt.subplots(rows, columns, figsize=(across, rows * (across / columns + 0.25)), squeeze=False)
@@ -45,10 +50,10 @@ def boxes_on_pictures(boxed: Boxed, predicted: Tensor, *, columns: int = 4, narr
             _outline(ax, box, SKY)
         _outline(ax, predicted[i], ORANGE)
         ax.set(xlim=(0, image.shape[2]), ylim=(image.shape[1], 0))
-        name = boxed.photos.classes[int(boxed.photos.labels[i])]
-        ax.set_title(f"{name} {100 * fits[i]:.0f} %", fontsize=9, loc="center", color=BLACK)
+        what = boxed.photos.classes[int(boxed.photos.labels[i])]
+        ax.set_title(f"{what} {100 * fits[i]:.0f} %", fontsize=9, loc="center", color=BLACK)
     lines = [Line2D([], [], color=colour, linewidth=2) for colour in (SKY, ORANGE)]
-    fig.legend(lines, ["true", "predicted"], loc="outside lower center", ncols=2)
+    fig.legend(lines, ["true", name], loc="outside lower center", ncols=2)
     return fig
 
 

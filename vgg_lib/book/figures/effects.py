@@ -21,6 +21,9 @@ from vgg_lib.training.runs import Run
 #: Seeds from which on an interval is drawn: that of two reaches nine standard deviations to either side.
 ENOUGH = 3
 
+#: Points that the axis shows at least: a tenth of a point is not to look like a large difference.
+LEAST = 2.0
+
 
 @drawn
 def seed_errors(
@@ -54,6 +57,9 @@ def seed_errors(
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(left=False)
     axes.spines["left"].set_visible(False)
+    left, right = axes.get_xlim()
+    more = max(0.0, LEAST - (right - left)) / 2
+    axes.set_xlim(left - more, right + more)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True) if any(arms.values()) or mine else NullLocator())
     axes.set_xlabel(label)
     axes.grid(axis="x")

@@ -46,8 +46,8 @@ def over_rates(
             face = colour if i else "white"
             axes.plot(list(left), list(left.values()), color=colour, linestyle=style, marker="o", markerfacecolor=face)
             shift = 1.12 if i else 1 / 1.12  # two crosses at one rate stand beside each other
-            axes.plot([rate * shift for rate in lost], [top] * len(lost), "x", color=colour,
-                      markersize=8, markeredgewidth=2)  # fmt: skip
+            axes.plot([rate * shift for rate in lost], [top] * len(lost), "X", color=colour, markerfacecolor=face,
+                      markersize=10)  # fmt: skip
         axes.axhline(guessing, color=GREY, linestyle=":", linewidth=1)
         axes.annotate("guessing", (1, guessing), (0, 2), xycoords=("axes fraction", "data"), fontsize=9, ha="right",
                       va="bottom", textcoords="offset points")  # fmt: skip
