@@ -24,7 +24,7 @@ extensions = ["native_math", "site_pages", "small_fonts", "notfound.extension"]
 root_doc, html_theme, html_title, html_math_renderer = "preface", "sphinx_book_theme", "Two pages", "native"
 """
 PREFACE = "Title\n=====\n\nWhat it is **about**, with :math:`{}`.\n\n.. toctree::\n\n   other\n"
-FORMULA = r"\sum_h \alpha_h"
+FORMULA = r"\sum_h \sqrt{\alpha_h}"
 
 
 def build(folder: Path, formula: str = FORMULA) -> tuple[Path, int]:
@@ -50,10 +50,10 @@ def test_a_page_describes_itself_in_its_own_words(html):
 
 def test_a_formula_becomes_mathml_with_its_letters_in_the_font(html):
     page = (html / "preface.html").read_text(encoding="utf-8")
-    assert "∑</mo><mi>h</mi></munder><msub><mi>α</mi><mi>h</mi></msub></math>" in page
+    assert "∑</mo><mi>h</mi></munder><msqrt><msub><mi>α</mi><mi>h</mi></msub></msqrt></math>" in page
     with TTFont(html / "_static" / "fonts" / "STIXTwoMath-Regular.woff2") as font:
         letters = set(map(chr, font.getBestCmap()))
-    assert {"∑", "ℎ", "𝛼"} <= letters and "𝛽" not in letters
+    assert {"∑", "ℎ", "𝛼", "√"} <= letters and "𝛽" not in letters
 
 
 def test_where_it_is_served_is_not_said_when_nobody_knows(html):

@@ -19,6 +19,7 @@ MATHS = "fonts/STIXTwoMath-Regular"
 # MathML shows a single letter as the italic one, a character of its own: the first and last of each range, its italic.
 ITALIC = (("A", "Z", 0x1D434), ("a", "z", 0x1D44E), ("Α", "Ω", 0x1D6E2), ("α", "ω", 0x1D6FC))
 PLANCK = "ℎ"  # the italic h: older than its range
+ROOT = "√"  # a browser draws it around what stands in <msqrt>
 
 
 def read(paths: Iterable[Path]) -> str:
@@ -40,11 +41,11 @@ def icons(html: Path) -> set[str]:
 
 
 def letters(html: Path) -> set[str]:
-    """Every character in a formula, and its italic."""
+    """Every character in a formula, its italic, and the sign of a root, which no text has."""
     formulas = "".join(re.findall(r"<math.*?</math>", read(html.rglob("*.html")), re.DOTALL))
     shown = set(unescape(re.sub(r"<[^>]*>", "", formulas)))
     italic = {chr(ord(c) - ord(first) + to) for c in shown for first, last, to in ITALIC if first <= c <= last}
-    return shown | italic | {PLANCK}
+    return shown | italic | {PLANCK, ROOT}
 
 
 def cut(source: Path | IO[bytes], target: Path, characters: set[str]) -> None:
