@@ -86,6 +86,14 @@ def test_a_table_has_a_caption_and_numbers_to_the_right_with_as_many_digits():
     assert repr(chapter.table(frame, "Errors")).startswith("Errors\n")
 
 
+def test_numbers_that_are_text_stand_to_the_right_too_and_words_do_not():
+    frame = pd.DataFrame({"seeds": ["5", "over 999", "–"], "all": ["1,024", "−3.5", "7"], "of": ["1 of 5", "5", "5"]})
+    html = chapter.table(frame, "Seeds")._repr_html_()
+    assert re.findall(r'<th class="(\w+)" scope="col">(\w*)', html)[1:] == [
+        ("numbers", "seeds"), ("numbers", "all"), ("words", "of"),
+    ]  # fmt: skip
+
+
 def test_a_sentence_is_markdown_and_its_own_text():
     said = chapter.says(f"**{1 + 1}** nets")
     assert said._repr_markdown_() == repr(said) == "**2** nets"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -14,6 +15,9 @@ from vgg_lib.book.scoreboard import effect
 from vgg_lib.evidence.claims import Claim, claim
 from vgg_lib.evidence.rules import LEVEL, Judgement
 from vgg_lib.evidence.verdicts import status, tested_claims, verdicts
+
+#: Text that stands among numbers: one with commas or rounded by hand, "over 999", or a dash where there is none.
+_NUMBER = re.compile(r"(over )?−?[\d,.]+|–")
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ def _column(values: pd.Series[Any]) -> tuple[str, list[str]]:
     if is_bool_dtype(values):
         return "words", ["yes" if value else "no" for value in values]
     if not is_numeric_dtype(values):
-        return "words", [str(value) for value in values]
+        words = [str(value) for value in values]
+        return "numbers" if all(map(_NUMBER.fullmatch, words)) else "words", words
     numbers = [float(value) for value in values]
     digits = max((len(repr(n).partition(".")[2]) for n in numbers if math.isfinite(n) and n % 1), default=0)
     return "numbers", [f"{n:,.{digits}f}" if math.isfinite(n) else "–" for n in numbers]

@@ -107,12 +107,12 @@ def price_table(known: Known | None = None) -> pd.DataFrame:
 
 def scoreboard() -> str:
     """All claims and their verdicts as a Markdown table; ``book/scoreboard_table.md`` is this text."""
-    lines = ["| verdict | claim | effect | where | the paper's figures |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| verdict | claim | effect | where | the paper's numbers |", "| --- | --- | --- | --- | --- |"]
     for name, judgement in verdicts().items():
         c = CLAIMS[name]
         statement = f"[{c.statement}](../notebooks/{c.chapter}.ipynb)" if c.chapter else c.statement
         verdict = status(judgement)
-        bold = f"**{verdict}**" if judgement and judgement.verdict != "to be tested" else verdict
+        bold = f"**{verdict}**" if judgement and judgement.verdict != "rule committed" else verdict
         lines.append(f"| {bold} | {statement} | {effect(judgement)} | {c.where} | {c.numbers()} |")
     return "\n".join(lines) + "\n"
 

@@ -125,7 +125,7 @@ CLAIMS: dict[str, Claim] = {
             "warm-start",
             "A trained shallow network can start a deep one",
             "§3.1",
-            lambda: "no figures given",
+            lambda: "no numbers given",
             chapter="ch09_initialisation",
             rule=Superiority((arm(plain("D")),), arm(_D_WARM), pool=_pool(plain, "A")),
             # The epochs of A and D together, spent on D alone.
@@ -135,7 +135,7 @@ CLAIMS: dict[str, Claim] = {
             "bad-start",
             "A bad start stalls the learning of a deep network",
             "§3.1",
-            lambda: "no figures given",
+            lambda: "no numbers given",
             chapter="ch09_initialisation",
             rule=EveryRun(
                 trains=(at_the_papers_input_scale("D", Initialisation("glorot")),),

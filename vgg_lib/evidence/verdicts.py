@@ -38,12 +38,12 @@ def tested_claims() -> list[str]:
 
 
 def status(judgement: Judgement | None) -> str:
-    """A verdict in words, with the seeds so far while it is not one: ``to be tested (3 of 5 seeds)``."""
+    """A verdict in words, with the seeds so far while it is not one: ``rule committed, 3 of 5 seeds``."""
     if judgement is None:
         return "no rule yet"
-    if judgement.verdict != "to be tested":
+    if judgement.verdict != "rule committed":
         return judgement.verdict
-    return "to be tested ({} of {} seeds)".format(*judgement.seeds)
+    return "rule committed, {} of {} seeds".format(*judgement.seeds)
 
 
 def as_json(judged: dict[str, Judgement | None]) -> list[dict[str, Any]]:

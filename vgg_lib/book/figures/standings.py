@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -13,9 +14,10 @@ from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
 from vgg_lib.book.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION
 from vgg_lib.book.scoreboard import Standing
 from vgg_lib.evidence.differences import Difference
+from vgg_lib.evidence.verdicts import status
 
 #: Verdicts have colours of their own, and stand beside in words.
-VERDICTS = {"reproduced": GREEN, "contradicted": VERMILION, "inconclusive": ORANGE, "to be tested": BLUE}
+VERDICTS = {"reproduced": GREEN, "contradicted": VERMILION, "inconclusive": ORANGE, "rule committed": BLUE}
 
 #: Units that the axis shows at most, to the left and to the right; what lies beyond is an arrow at its end.
 ENDS = (-4.0, 6.0)
@@ -26,14 +28,14 @@ def standings(found: Sequence[Standing], *, narrow: bool = False) -> Figure:
     """Draw the effect of each claim, a row each: a dot with its 95 % interval, and the paper's as an open diamond.
 
     Claims of no difference stand below a line, on a band that is their margin. A row whose seeds give no effect yet
-    says so.
+    says so where there is room; its label counts them.
     """
     figure, axes = plt.subplots(figsize=(NARROW if narrow else WIDE, 0.46 * len(found) + 0.9))
     for row, one in enumerate(found):
         if one.no_difference:
             axes.fill_between((-1, 1), row - 0.5, row + 0.5, color=GREY, alpha=0.18, linewidth=0)
         axes.scatter(one.paper, row, s=58, marker="D", facecolor="white", edgecolor=BLACK, linewidth=1.2, zorder=2)
-        _draw_ours(axes, row, one)
+        _draw_ours(axes, row, one, told=not narrow)
     axes.axvline(0, color=BLACK, linewidth=0.9)
     above = sum(not one.no_difference for one in found)
     if 0 < above < len(found):
@@ -45,20 +47,21 @@ def standings(found: Sequence[Standing], *, narrow: bool = False) -> Figure:
     axes.tick_params(left=False)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
-    axes.set_xlabel("effect: 1 is the paper's difference;\nbelow the line, the margin of the rule")
+    label = "effect: 1 is the paper's difference;\nbelow the line, the margin of the rule"
+    axes.set_xlabel(fill(label, 22) if narrow else label)
     return figure
 
 
 def _label(one: Standing) -> str:
-    seeds = "" if one.judgement.is_whole else ", {} of {} seeds".format(*one.judgement.seeds)
-    return f"{one.claim}\n{one.judgement.verdict}{seeds}"
+    return f"{one.claim}\n{status(one.judgement)}"
 
 
-def _draw_ours(axes: Axes, row: int, one: Standing) -> None:
-    """The effect with its interval; an arrow where the effect is off the axis."""
+def _draw_ours(axes: Axes, row: int, one: Standing, told: bool) -> None:
+    """The effect with its interval; an arrow where the effect is off the axis; where there is none, that is told."""
     if one.ours is None:
-        at = axes.get_yaxis_transform()
-        axes.text(0.01, row, "no effect yet", transform=at, va="center", fontsize=9, color=GREY)
+        if told:
+            at = axes.get_yaxis_transform()
+            axes.text(0.01, row, "no effect yet", transform=at, va="center", fontsize=9, color=GREY)
         return
     effect, low, high = one.ours
     colour = VERDICTS[one.judgement.verdict]
