@@ -19,6 +19,7 @@ from vgg_lib.evidence.claims import CLAIMS, claim
 from vgg_lib.evidence.rules import Exact
 from vgg_lib.evidence.store import recorded
 from vgg_lib.evidence.studies import study
+from vgg_lib.training.runs import make_run
 
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -86,6 +87,15 @@ def test_what_the_pilots_page_says_in_short_is_so():
     assert {epochs for _, epochs, _ in errors} == {40, 80, 160}
     for network in "AD":  # of the two seeds of 80 and of 160 epochs
         assert max(errors[network, 160, False]) < min(errors[network, 80, False])
+
+
+def test_what_chapters_1_and_2_say_of_plain_d_is_so():
+    pilot = recorded("pilot")
+    short, long = (
+        {name: pilot.find(make_run(name, "laptop", epochs=epochs)).error for name in "AD"} for epochs in (40, 160)
+    )
+    assert short["D"] > short["A"]
+    assert short["D"] - long["D"] > short["A"] - long["A"] > 0
 
 
 def test_the_readme_shows_the_benchmark_that_is_stored():

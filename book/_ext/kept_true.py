@@ -91,7 +91,7 @@ def finding(*_: object) -> str:
     return (
         "**One finding:** the paper's small filters save weights, but not where you would expect. Network B does "
         f"{work:.0%} *more* multiply-adds than the same network with large filters, and needs {memory:.0%} more memory "
-        "({ref}`chapter 2 <ch02>`)."
+        "({numref}`fig-ch02-stages` of {ref}`chapter 2 <ch02>`)."
     )
 
 

@@ -85,7 +85,7 @@ def beside(*arms: Arm, seeds: int) -> Beside:
 class Claim:
     """One claim of the paper.
 
-    ``numbers`` tells the paper's own figures, read from its tables; errors are top-1 in percent. ``chapter`` is the
+    ``numbers`` tells the paper's own numbers, read from its tables; errors are top-1 in percent. ``chapter`` is the
     notebook that tests it, where there is one. ``rule`` is how it is judged; a claim without one has nothing committed
     yet. ``beside`` is trained and shown with it, and judges nothing. ``measures`` name what is measured of each of its
     nets to explain what came out.
@@ -106,20 +106,20 @@ CLAIMS: dict[str, Claim] = {
     claim.id: claim
     for claim in (
         Claim(
-            "stacking",
-            "Stacked 3×3 layers see as far as one large filter, with fewer weights",
-            "§2.3",
-            lambda: "27C² against 49C² weights, 81 % more",
-            chapter="ch02_small_filters",
-            rule=Exact(stacking_holds),
-        ),
-        Claim(
             "no-normalisation",
             "Deep networks train without any normalisation layer",
             "§2.1",
             lambda: _line(3, ["B", "C", "D", "E"], ", ", S="256"),
             chapter="ch10_no_normalisation",
             rule=EveryRun(trains=tuple(map(plain, ("B", "C", "D", "E")))),
+        ),
+        Claim(
+            "stacking",
+            "Stacked 3×3 layers see as far as one large filter, with fewer weights",
+            "§2.3",
+            lambda: "27C² against 49C² weights, 81 % more",
+            chapter="ch02_small_filters",
+            rule=Exact(stacking_holds),
         ),
         Claim(
             "warm-start",

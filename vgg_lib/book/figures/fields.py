@@ -99,7 +99,8 @@ def fields_on_photo(photo: NDArray[np.uint8], fields: Mapping[str, Field], *, na
     border = 0.03 * (high - low)
     across, columns = (NARROW, 3 if len(fields) > 4 else 2) if narrow else (WIDE, len(fields))
     rows = math.ceil(len(fields) / columns)
-    figure, panels = plt.subplots(rows, columns, figsize=(across, rows * (across / columns + 0.6)), squeeze=False)
+    down = rows * (min(across / columns, 3.4) + 0.6)  # one panel alone need not fill a screen
+    figure, panels = plt.subplots(rows, columns, figsize=(across, down), squeeze=False)
     for axes in panels.flat:
         axes.axis("off")
     for axes, (name, (mask, (start, end))) in zip(panels.flat, fields.items(), strict=False):
