@@ -317,6 +317,26 @@ def test_tests_of_weights_join_the_record_of_their_training(store, tests_last):
     assert {e.protocol for e in found.evaluations} == {RUN.protocol, dense.protocol}
 
 
+@pytest.mark.parametrize("tests_last", [True, False])
+def test_tests_on_other_photographs_make_the_training_count_nowhere(store, tests_last):
+    training = a_record(data={"train": "ab", "test": "cd"})
+    tests = a_record(losses=(), data={"test": "ef", "test differs": "20 photographs instead of 30"})
+    for record in (training, tests) if tests_last else (tests, training):
+        store.add(record)
+    assert store.find(RUN).data == {"train": "ab"} | tests.data
+    assert store.find(RUN).of_other_photographs
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_all_that_was_tested_and_measured_of_a_trainings_weights_is_known(store, place):
+    tests = [a_record(losses=(), evaluations=(), measurements={name: 1.0}) for name in ("transfer", "boxes")]
+    for record in [*tests[:place], a_record(), *tests[place:]]:
+        store.add(record)
+    found = store.find(RUN)
+    assert (found.losses, found.evaluations) == (a_record().losses, a_record().evaluations)
+    assert found.measurements == {"transfer": 1.0, "boxes": 1.0}
+
+
 def test_tests_alone_are_known_as_such(store):
     store.add(a_record(losses=()))
     assert store.find(RUN).of_tests_alone

@@ -6,7 +6,6 @@ import base64
 import dataclasses
 import json
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
@@ -165,10 +164,19 @@ class Record:
         own = "the run's own protocol, " if protocol == self.run.protocol else ""
         raise InputError(f"the record of run {self.key} was not tested under {own}{protocol}")
 
-    def with_tests(self, evaluations: Iterable[Evaluation]) -> Record:
-        """This record with more evaluations; of two under one protocol, by the same nets, the newer counts."""
-        by_way = {(e.protocol, e.test_set, e.fused): e for e in [*self.evaluations, *evaluations]}
-        return dataclasses.replace(self, evaluations=tuple(by_way.values()))
+    def with_tests(self, tests: Record) -> Record:
+        """This record with what another tells of tests of its weights: evaluations, measurements, photographs.
+
+        Of two evaluations under one protocol, by the same nets, that of ``tests`` counts. Where either saw other
+        photographs than the published ones, both together did.
+        """
+        by_way = {(e.protocol, e.test_set, e.fused): e for e in [*self.evaluations, *tests.evaluations]}
+        return dataclasses.replace(
+            self,
+            evaluations=tuple(by_way.values()),
+            measurements=self.measurements | tests.measurements,
+            data=self.data | tests.data,
+        )
 
     def to_line(self) -> str:
         """The record as one line of JSON, newline included. Targets, the same in all evaluations, stand there once."""

@@ -51,12 +51,12 @@ class Store:
         known: dict[str, Record] = {}
         for record in self:
             before = known.get(record.key)
-            if before is None or record.of_tests_alone == before.of_tests_alone:
-                known[record.key] = record
-            elif record.of_tests_alone:
-                known[record.key] = before.with_tests(record.evaluations)
+            if before is not None and record.of_tests_alone:
+                known[record.key] = before.with_tests(record)
+            elif before is not None and before.of_tests_alone:
+                known[record.key] = record.with_tests(before)
             else:
-                known[record.key] = record.with_tests(before.evaluations)
+                known[record.key] = record
         return known
 
     def find(self, run: Run) -> Record | None:
