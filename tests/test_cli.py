@@ -267,3 +267,15 @@ def test_warnings_are_sentences(fake_imagenette, tmp_path):
         r"^vgg-lib: .*holds 20 photographs instead of 9,469 .* is not comparable$", said.stderr, re.MULTILINE
     )
     assert "Warning" not in said.stderr
+
+
+def test_the_command_line_starts_without_what_few_commands_need():
+    """Each takes as long to import as much of the rest together."""
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import sys, vgg_lib.cli; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert "torch" in loaded
+    assert not {"torchvision", "matplotlib", "sklearn", "skimage"} & set(loaded)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 from filelock import FileLock, Timeout
 
 from vgg_lib._version import __version__
@@ -100,6 +99,8 @@ def processor() -> str:
 
 def describe(device: torch.device, precision: str = "auto") -> dict[str, Any]:
     """What a record says of the machine that made it."""
+    import torchvision  # in functions alone, as elsewhere: it is slow to import, and few commands need it
+
     together = {"processes": processes()} if processes() > 1 else {}
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",

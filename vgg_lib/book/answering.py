@@ -13,7 +13,6 @@ from torch import nn
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.files import replacing
 from vgg_lib.book.export import FOLDER, WANTED, carried_nets
-from vgg_lib.book.figures.style import COLOURS, SKY
 from vgg_lib.evidence.records import Record
 from vgg_lib.networks.model import VGG
 from vgg_lib.training.runs import run_from_json
@@ -47,6 +46,8 @@ def introduction(path: Path) -> str:
 
 def about(path: Path) -> dict[str, Any]:
     """What the page says of a carried net before it loads it: its run, its classes, how often it errs."""
+    from vgg_lib.book.figures.style import COLOURS, SKY  # matplotlib, which little else here needs
+
     described, tensors = read(path)
     run, tested = run_from_json(described["run"]), described["tested"]
     record = Record.from_line(json.dumps(tested["record"]))

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import matplotlib.pyplot as plt
 import typer
 
 from vgg_lib.basics.files import replacing
 from vgg_lib.book.export import best_carried
-from vgg_lib.book.figures.boxes import best_and_worst, boxes_on_pictures
 from vgg_lib.commands.shared import trained_weights
 from vgg_lib.data.folder import photo_folder
 from vgg_lib.tasks.box_file import boxed_from_file
@@ -38,6 +36,10 @@ def localise(
     A box is right if it overlaps with a true one by more than half of what both cover. Without weights of your own
     the classifier is one that comes with the library.
     """
+    import matplotlib.pyplot as plt
+
+    from vgg_lib.book.figures.boxes import best_and_worst, boxes_on_pictures
+
     net, _ = load_net(weights or next(iter(trained_weights()[-1:]), best_carried()))
     halves = (folder / "train").is_dir()
     train, test = (

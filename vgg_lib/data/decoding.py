@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
-from torchvision.transforms.functional import pil_to_tensor
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.kinds import is_web_address, kind_of
@@ -63,10 +62,17 @@ def read(path: str | Path, at_least: int | None = None) -> Tensor:
         with Image.open(path) as image:
             if at_least is not None:
                 image.draft(None, (at_least, at_least))
-            return pil_to_tensor(as_rgb(image))
+            return as_pixels(image)
     except Exception as error:  # a damaged file leads Pillow's readers to errors of any kind
         reason, way_out = _why(str(path), error)
         raise InputError(f"{path} cannot be read as a photograph ({reason}): {way_out}") from error
+
+
+def as_pixels(image: Image.Image) -> Tensor:
+    """A picture as :func:`as_rgb` makes it, uint8 ``(3, H, W)``; raises what that raises."""
+    from torchvision.transforms.functional import pil_to_tensor
+
+    return pil_to_tensor(as_rgb(image))
 
 
 def as_rgb(image: Image.Image) -> Image.Image:

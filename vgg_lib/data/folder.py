@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 
 import torch
-from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.basics.folders import cache_folder
@@ -89,6 +88,8 @@ def _classes(folder: Path) -> list[str]:
 
 
 def _photographs(folder: Path, classes: list[str]) -> list[Path]:
+    from torchvision.datasets.folder import IMG_EXTENSIONS
+
     paths = []
     for name in classes:
         found = [

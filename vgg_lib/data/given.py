@@ -10,10 +10,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms.functional import pil_to_tensor
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.data.decoding import as_rgb
+from vgg_lib.data.decoding import as_pixels
 from vgg_lib.data.images import ImageList, Images, ImageTensor
 from vgg_lib.data.photo_files import PhotoFiles
 from vgg_lib.data.photos import Photos
@@ -70,7 +69,7 @@ def _pixels(picture: object, what: str) -> Tensor:
                 ) from error
         case Image.Image():
             try:
-                return pil_to_tensor(as_rgb(picture))
+                return as_pixels(picture)
             except Exception as error:  # its file may be read only now, and be damaged
                 raise InputError(f"{what} no picture ({error}): give RGB of 8 bits") from error
         case Tensor():

@@ -17,7 +17,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from PIL import Image
-from torchvision.datasets import Imagenette
 
 from vgg_lib.basics.errors import InputError, InputWarning, check_choice
 from vgg_lib.basics.folders import cache_folder, way_out
@@ -80,6 +79,8 @@ def download(size: str = "160px") -> Path:
         aside_in = TemporaryDirectory(dir=cache)
     except OSError as error:
         raise InputError(f"{cache} cannot be written ({error}): {way_out(cache)}") from error
+    from torchvision.datasets import Imagenette
+
     try:
         with aside_in as aside:
             Imagenette(aside, split="train", size=size, download=True)

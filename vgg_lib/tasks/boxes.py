@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchvision.ops import box_convert
 
 from vgg_lib.data.rescaling import Crops, rescaled_sizes
 
@@ -40,13 +39,19 @@ def encode(boxes: Tensor, sizes: Tensor | int) -> Tensor:
     >>> encode(torch.tensor([[0.0, 16.0, 32.0, 32.0]]), 32).tolist()
     [[0.5, 0.75, 1.0, 0.5]]
     """
-    return box_convert(boxes / _sides(sizes), "xyxy", "cxcywh")
+    return _converted(boxes / _sides(sizes), "xyxy", "cxcywh")
 
 
 def decode(encoded: Tensor, sizes: Tensor | int) -> Tensor:
     """Pixel boxes ``(N, 4)`` of what :func:`encode` gives; a predicted width or height below 0 becomes 0."""
     centres, extents = encoded[:, :2], encoded[:, 2:].clamp(min=0)
-    return box_convert(torch.cat([centres, extents], 1), "cxcywh", "xyxy") * _sides(sizes)
+    return _converted(torch.cat([centres, extents], 1), "cxcywh", "xyxy") * _sides(sizes)
+
+
+def _converted(boxes: Tensor, form: str, wanted: str) -> Tensor:
+    from torchvision.ops import box_convert
+
+    return box_convert(boxes, form, wanted)
 
 
 def _sides(sizes: Tensor | int) -> Tensor | int:
