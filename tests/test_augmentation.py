@@ -161,6 +161,13 @@ def test_the_colour_shifts_components_are_numpys():
     np.testing.assert_allclose(ours @ ours.T, COVARIANCE, rtol=1e-4)
 
 
+def test_grey_photographs_are_shifted_along_grey_alone():
+    """Two of their three variances are 0, or what rounding makes of that, which may lie below."""
+    *none, grey = ColourShift.from_covariance(torch.full((3, 3), 4900.0)).components.T
+    torch.testing.assert_close(grey.abs(), torch.full((3,), 70.0))
+    assert torch.stack(none).abs().max() < 1e-4
+
+
 def test_colour_shifts_have_a_tenth_of_the_deviation_along_each_component():
     shifts = ColourShift.from_covariance(torch.tensor(COVARIANCE)).draw(20_000, generator()).flatten(1).numpy()
     vectors = np.linalg.eigh(COVARIANCE)[1]

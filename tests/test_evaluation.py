@@ -128,6 +128,18 @@ def test_posteriors_are_those_of_a_plain_loop(nets, protocol):
     torch.testing.assert_close(posteriors(nets, images, protocol), expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "protocol",
+    [Protocol((32, 40), mirror=False), Protocol((36,), dense=False, grid=3), Protocol((36, 44), grid=2)],
+    ids=str,
+)
+def test_a_protocols_posteriors_are_the_average_of_its_single_ones(protocol):
+    images, singles = noise(2, 3, 50, 45), protocol.singles()
+    assert all(len(single.scales) == 1 and single.dense == (single.grid is None) for single in singles)
+    mean = torch.stack([posteriors(NETS, images, single) for single in singles]).mean(0)
+    torch.testing.assert_close(posteriors(NETS, images, protocol), mean, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("several", [1, 200])
 def test_posteriors_sum_to_1(several):
     scores = posteriors(NETS, noise(several, 3, 32, 32), Protocol((32, 36), grid=2))
@@ -261,6 +273,8 @@ def test_a_protocol_says_what_it_is(protocol, says):
         (110, 64, (101, 110, 119)),
         ((73, 146), 64, (73, 110, 146)),
         (36, 32, (32, 36, 41)),
+        (140, 115, (124, 140, 156)),  # of a crop of 224, 32 pixels: of this one 16.4, of the next 16.6
+        (140, 116, (123, 140, 157)),
     ],
 )
 def test_several_test_scales_are_the_papers(scale, crop, scales):
@@ -288,13 +302,17 @@ def test_protocols_by_crops_take_as_many_as_they_say(name, crops, scale):
     assert sum(seen) == crops
 
 
-@pytest.mark.parametrize("scale", [73, (73, 146)])
-def test_protocols_by_name_are_dense_where_they_say_and_mirror_but_for_two(scale):
-    named = protocols_for(scale, 64)
-    assert {name for name, way in named.items() if not way.dense} == {"centre crop", "50 crops", "150 crops, 3 scales"}
-    assert {name for name, way in named.items() if not way.mirror} == {"centre crop", "dense, no mirror"}
-    assert {name for name, way in named.items() if way.scales == scales_for(scale, 64)} == {
-        name for name in named if "3 scales" in name
+@pytest.mark.parametrize(("scale", "one", "three"), [(73, "73", "64, 73, 82"), ((73, 146), "110", "73, 110, 146")])
+def test_protocols_by_name_are_what_their_names_say(scale, one, three):
+    assert {name: str(way) for name, way in protocols_for(scale, 64).items()} == {
+        "centre crop": f"1×1 crops at Q = {one}",
+        "dense, no mirror": f"dense at Q = {one}",
+        "dense": f"dense at Q = {one}, mirrored too",
+        "dense, 3 scales": f"dense at Q = {three}, mirrored too",
+        "50 crops": f"5×5 crops at Q = {one}, mirrored too",
+        "150 crops, 3 scales": f"5×5 crops at Q = {three}, mirrored too",
+        "both": f"dense and 5×5 crops at Q = {one}, mirrored too",
+        "both, 3 scales": f"dense and 5×5 crops at Q = {three}, mirrored too",
     }
 
 

@@ -52,8 +52,8 @@ def draw_crops(
     smallest, largest = (scale, scale) if isinstance(scale, int) else scale
     if not crop <= smallest <= largest:
         raise InputError(f"training scale {scale} does not hold a crop of {crop} pixels: choose S of {crop} or more")
-    u = torch.rand(4, len(sizes), generator=generator)
-    side = (smallest + (u[0] * (largest - smallest + 1)).long()).clamp(max=largest)
+    u = torch.rand(4, len(sizes), generator=generator)  # at most 1 - 2⁻²⁴: no product is rounded up to its end
+    side = smallest + (u[0] * (largest - smallest + 1)).long()
     rescaled = rescaled_sizes(torch.as_tensor(sizes), side)
     top, left = (u[1:3] * (rescaled.T - crop + 1)).long()
     return Crops(side, top, left, u[3] < 0.5)
