@@ -281,6 +281,10 @@ def test_several_test_scales_are_the_papers(scale, crop, scales):
     assert scales_for(scale, crop) == scales
 
 
+def test_the_papers_crop_is_meant_where_none_is_named():
+    assert scales_for(224) == (224, 256)
+
+
 @given(st.integers(32, 512), st.integers(0, 512), st.integers(0, 512))
 def test_no_test_scale_is_below_the_crop(crop, more, further):
     smallest = crop + more
