@@ -79,8 +79,8 @@ def test_a_verdict_follows_from_the_errors(rule, shift, verdict):
 @pytest.mark.parametrize("seeds", range(5))
 def test_there_is_no_verdict_before_an_arm_is_whole(rule, seeds):
     judged = rule.judge(known({A: ERRORS[A], D: ERRORS[D][:seeds]}))
-    assert (judged.verdict, judged.seeds, judged.p) == ("rule committed", (seeds, 5), None)
-    assert judged.at(0.0).verdict == "rule committed"
+    assert (judged.verdict, judged.seeds, judged.p) == ("to be tested", (seeds, 5), None)
+    assert judged.at(0.0).verdict == "to be tested"
 
 
 def test_a_diverged_run_counts_as_chance_and_stays_in():
@@ -134,7 +134,7 @@ TRAINS = EveryRun(trains=(plain("B"), plain("D")), stalls=(plain("A"), plain("E"
         ({"B": [0.5, 0.5], "D": [1.5, 1.5], "A": [2.303, 2.303], "E": [0.5, 0.5]}, "contradicted"),
         ({"B": [0.5, 0.5], "D": [0.5, 0.5], "A": [2.28, 0.5], "E": [0.5, 0.5]}, "contradicted"),
         ({"B": [0.5, 0.5], "D": [0.5, 0.5], "A": [2.303, 0.5], "E": [0.5, 2.303]}, "inconclusive"),
-        ({"B": [0.5, 0.5], "D": [0.5, 0.5], "A": [2.303, 2.303], "E": [0.5]}, "rule committed"),
+        ({"B": [0.5, 0.5], "D": [0.5, 0.5], "A": [2.303, 2.303], "E": [0.5]}, "to be tested"),
     ],
 )
 def test_every_run_trains_or_stalls_by_its_loss(losses, verdict):
@@ -260,7 +260,7 @@ def test_verdicts_for_programs_are_json():
     of_all = verdicts.as_json(verdicts.verdicts({}))
     assert json.loads(json.dumps(of_all)) == of_all
     assert [one["claim"] for one in of_all] == list(CLAIMS)
-    assert {one["verdict"] for one in of_all} <= {"no rule yet", "rule committed", "reproduced"}
+    assert {one["verdict"] for one in of_all} <= {"no rule yet", "to be tested", "reproduced"}
 
 
 def simulated(random, effect=0.0):

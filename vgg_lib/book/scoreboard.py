@@ -112,7 +112,7 @@ def scoreboard() -> str:
         c = CLAIMS[name]
         statement = f"[{c.statement}](../notebooks/{c.chapter}.ipynb)" if c.chapter else c.statement
         verdict = status(judgement)
-        bold = f"**{verdict}**" if judgement and judgement.verdict != "rule committed" else verdict
+        bold = f"**{verdict}**" if judgement and judgement.verdict != "to be tested" else verdict
         lines.append(f"| {bold} | {statement} | {effect(judgement)} | {c.where} | {c.numbers()} |")
     return "\n".join(lines) + "\n"
 

@@ -22,7 +22,8 @@ from vgg_lib.evidence.store import Known
 #: The level of the family of all rules, and the power at which an effect counts as one that a test could see.
 LEVEL, POWER = 0.05, 0.8
 
-Verdict = Literal["reproduced", "contradicted", "inconclusive", "rule committed"]
+#: ``to be tested`` while an arm is not whole: pages say *rule committed* then, and how many seeds there are.
+Verdict = Literal["reproduced", "contradicted", "inconclusive", "to be tested"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Judgement:
 
     def at(self, p_holm: float) -> Judgement:
         """The same with its p corrected for all claims: too large a one decides nothing."""
-        decided = p_holm < LEVEL or self.p is None or self.verdict == "rule committed"
+        decided = p_holm < LEVEL or self.p is None or self.verdict == "to be tested"
         return replace(self, p_holm=p_holm, verdict=self.verdict if decided else "inconclusive")
 
 
@@ -173,7 +174,7 @@ class EveryRun:
         runs = {recipe: [found for s in range(self.seeds) for found in a.records(known, s)] for recipe, a in of.items()}
         whole = min(map(len, runs.values()))
         judgement = Judgement(
-            "rule committed", (whole, self.seeds), "% of runs", mixed=mixed(self.arms(), known, self.seeds)
+            "to be tested", (whole, self.seeds), "% of runs", mixed=mixed(self.arms(), known, self.seeds)
         )
         if whole < self.seeds:
             return judgement
@@ -228,7 +229,7 @@ def contrasts(
     errors = {str(arm): [arm.error(known, seed) for seed in range(rule.seeds)] for arm in (*rule.arms(), *rule.pool)}
     table = pd.DataFrame(errors)
     whole = int(table[list(map(str, rule.arms()))].notna().all(axis=1).sum())
-    judgement = Judgement("rule committed", (whole, rule.seeds), mixed=mixed(rule.arms(), known, rule.seeds))
+    judgement = Judgement("to be tested", (whole, rule.seeds), mixed=mixed(rule.arms(), known, rule.seeds))
     if whole < 2:
         return judgement, []
     pool = list(map(str, rule.pool))

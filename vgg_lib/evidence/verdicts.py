@@ -41,7 +41,7 @@ def status(judgement: Judgement | None) -> str:
     """A verdict in words, with the seeds so far while it is not one: ``rule committed, 3 of 5 seeds``."""
     if judgement is None:
         return "no rule yet"
-    if judgement.verdict != "rule committed":
+    if judgement.verdict != "to be tested":
         return judgement.verdict
     return "rule committed, {} of {} seeds".format(*judgement.seeds)
 

@@ -29,7 +29,7 @@ explore.judge = (claim, margin, seeds) => {
   const wanted = Math.min(seeds, claim.seeds);
   const [whole, contrasts] = claim.by_seeds[wanted - 2];
   const least = contrasts.reduce((a, b) => (b[0] < a[0] ? b : a), contrasts[0] || []);
-  const found = { claim, margin, wanted, whole, least, verdict: "rule committed", p: 1 };
+  const found = { claim, margin, wanted, whole, least, verdict: "to be tested", p: 1 };
   if (whole < wanted) return found;
   const above = (by, error, df) => (error ? explore.above(by / error, df) : by > 0 ? 0 : by < 0 ? 1 : 0.5);
   if (claim.same) {
@@ -49,7 +49,7 @@ explore.verdicts = ({ more = null, same = null, seeds = Infinity, holm = true } 
   const judged = claims.map((claim) => explore.judge(claim, (claim.same ? same : more) ?? claim.margin, seeds));
   const all = judged.map(({ p }) => p);
   return (holm ? explore.holm(all) : all).map((p, i) => {
-    const undecided = judged[i].verdict !== "rule committed" && !(p < level);
+    const undecided = judged[i].verdict !== "to be tested" && !(p < level);
     return { ...judged[i], p, verdict: undecided ? "inconclusive" : judged[i].verdict };
   });
 };
@@ -114,7 +114,7 @@ explore.kinds.verdict = (figure, chosen) => {
   };
 
   const status = ({ verdict, whole, wanted }) =>
-    verdict === "rule committed" ? `rule committed, ${whole} of ${wanted} seeds` : verdict;
+    verdict === "to be tested" ? `rule committed, ${whole} of ${wanted} seeds` : verdict;
 
   const drawTable = (judged) => el("table", {},
     el("caption", {}, "All claims that a test judges"),
@@ -134,7 +134,7 @@ explore.kinds.verdict = (figure, chosen) => {
     const one = judged.find(({ claim }) => claim.id === which.lastChild.value);
     const before = committed.find(({ claim }) => claim === one.claim);
     const moved = judged.filter(({ verdict }, i) => verdict !== committed[i].verdict).length;
-    says.textContent = `Under your rule: ${status(one)}${one.verdict === "rule committed" ? "" : `, p = ${one.p.toPrecision(2)}`}. `
+    says.textContent = `Under your rule: ${status(one)}${one.verdict === "to be tested" ? "" : `, p = ${one.p.toPrecision(2)}`}. `
       + `Under the committed one: ${status(before)}. ${moved} of ${judged.length} verdicts differ.`;
     chart.replaceChildren(...drawArms(one.claim.arms, one.wanted), ...drawDifference(one));
     table.replaceChildren(drawTable(judged));

@@ -17,7 +17,7 @@ from vgg_lib.evidence.differences import Difference
 from vgg_lib.evidence.verdicts import status
 
 #: Verdicts have colours of their own, and stand beside in words.
-VERDICTS = {"reproduced": GREEN, "contradicted": VERMILION, "inconclusive": ORANGE, "rule committed": BLUE}
+VERDICTS = {"reproduced": GREEN, "contradicted": VERMILION, "inconclusive": ORANGE, "to be tested": BLUE}
 
 #: Units that the axis shows at most, to the left and to the right; what lies beyond is an arrow at its end.
 ENDS = (-4.0, 6.0)
