@@ -201,6 +201,7 @@ CLAIMS: dict[str, Claim] = {
             "Training at sampled scales helps even at one test scale",
             "§4.1, Table 3",
             lambda: "D " + " → ".join(_errors(3, network="D", S=["256", "384", "[256;512]"])),
+            chapter="ch08_scale_jitter",
             rule=Superiority((arm(normalised("D", S_SMALL)), arm(normalised("D", S_LARGE))), arm(_D_JITTERED)),
             beside=(
                 beside(

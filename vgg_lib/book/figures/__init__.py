@@ -27,6 +27,7 @@ from vgg_lib.book.figures.pictures import versions
 from vgg_lib.book.figures.rates import over_rates
 from vgg_lib.book.figures.scaling import data_parallel, durations, speed_ups, throughput
 from vgg_lib.book.figures.signals import over_layers
+from vgg_lib.book.figures.sizes import over_sizes
 from vgg_lib.book.figures.stacks import side_by_side
 from vgg_lib.book.figures.standings import false_findings, papers_differences, standings
 from vgg_lib.book.figures.style import COLOURS, use_style
@@ -74,6 +75,7 @@ __all__ = [
     "over_epochs",
     "over_layers",
     "over_rates",
+    "over_sizes",
     "papers_differences",
     "photo_page",
     "picture_row",

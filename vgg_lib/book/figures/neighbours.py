@@ -10,11 +10,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
-from vgg_lib.book.figures.style import BLACK, BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, VERMILION
+from vgg_lib.book.figures.style import BLACK, COLOURS, GREEN, GREY, ORANGE, SETTINGS, VERMILION
 from vgg_lib.networks.response_norm import LocalResponseNorm
-
-#: The look of lines that stand for settings rather than networks.
-_LINES = ((BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (PURPLE, ":"))
 
 
 def normalised(channels: Tensor, layer: LocalResponseNorm) -> tuple[Tensor, Tensor]:
@@ -54,7 +51,7 @@ def responses(panels: Mapping[str, tuple[Tensor, LocalResponseNorm]], *, narrow:
 def shares(lines: Mapping[str, Tensor], *, narrow: bool = False) -> Figure:
     """Draw how much neighbours leave of values, each line all its shares from the smallest to the largest."""
     figure, axes = plt.subplots(figsize=(NARROW if narrow else WIDE, 2.9))
-    for (name, values), (colour, style) in zip(lines.items(), _LINES, strict=False):
+    for (name, values), (colour, style) in zip(lines.items(), SETTINGS, strict=False):
         ranked = np.quantile(values.flatten().double().numpy(), np.linspace(0, 1, 201))
         axes.plot(np.linspace(0, 100, 201), ranked, color=colour, linestyle=style, linewidth=2, label=name)
     axes.set(xlabel="% of the values, by their share", ylabel="share left by neighbours")

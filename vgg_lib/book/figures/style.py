@@ -30,6 +30,9 @@ COLOURS: dict[str, str] = {
 #: One colour for each kind of layer, where a figure shows layers rather than networks.
 KINDS: dict[str, str] = {"conv": BLUE, "lrn": SKY, "pool": GREY, "fc": ORANGE}
 
+#: The look of lines that stand for settings rather than networks.
+SETTINGS = ((BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (PURPLE, ":"))
+
 #: How the reader's own results are drawn beside the recorded ones.
 MINE: dict[str, Any] = {"marker": "*", "s": 190, "edgecolor": BLACK, "linewidth": 0.9, "zorder": 4}
 
