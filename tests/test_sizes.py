@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 import torch
-from matplotlib import pyplot as plt
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.book import figures
@@ -16,13 +15,7 @@ from vgg_lib.data.sizes import at_size
 
 BLACK = torch.zeros(3)
 
-
-@pytest.fixture(autouse=True)
-def style():
-    """As in a chapter; and no figure is left open."""
-    figures.use_style()
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("chapter_style")
 
 
 @pytest.fixture
@@ -61,6 +54,11 @@ def test_the_mean_is_subtracted_inside_the_picture_and_nothing_is_beyond_it(boxe
     torch.testing.assert_close(crops[1, :, 16, 16], 255 - torch.tensor([10.0, 20.0, 30.0]))
     assert (crops[1, :, 0] == 0).all()  # 32 pixels of 64 are 8 of 16: the picture ends within the crop
     torch.testing.assert_close(crops[1].amin((1, 2)), -torch.tensor([10.0, 20.0, 30.0]))
+
+
+def test_far_beyond_a_tiny_picture_there_is_nothing_either(boxes):
+    crops = at_size(boxes, 2.0, 32, BLACK, torch.tensor([[8.0], [-8.0]]))
+    assert (crops[:, :, -8:] == 0).all() and (crops[:, :, :, :8] == 0).all() and crops.amax() > 100
 
 
 def test_a_picture_at_its_own_size_is_its_own_pixels():

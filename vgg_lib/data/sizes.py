@@ -16,7 +16,7 @@ def at_size(photos: Photos, pixels: Tensor | float, crop: int, mean: Tensor, shi
     A box of side b in a picture of side H becomes S·b/H pixels long when the picture is rescaled to S (§3.1), so each
     picture has an S of its own. ``pixels`` is one size or ``(N,)``; ``shift`` moves the crop, down and to the right, in
     pixels of the result: one number, or ``(2, N)``. The result is float32 ``(N, 3, crop, crop)`` on a scale of 0..255
-    with ``mean`` ``(3,)`` subtracted, and 0 beyond the picture's edge; a margin as wide as the picture is known of.
+    with ``mean`` ``(3,)`` subtracted, and 0 beyond the picture's edge.
 
     Raises :class:`InputError` for photographs without boxes, or not square.
     """
@@ -27,11 +27,12 @@ def at_size(photos: Photos, pixels: Tensor | float, crop: int, mean: Tensor, shi
     side = photos.images.size[0]
     left, top, right, bottom = photos.boxes.T
     scale = side * pixels / torch.maximum(right - left, bottom - top)
-    down, along = torch.as_tensor(shift).expand(2, len(photos)) if isinstance(shift, float) else shift
+    down, along = shift if isinstance(shift, Tensor) else (shift, shift)
 
-    def weights(middle: Tensor, by: Tensor) -> Tensor:
+    def weights(middle: Tensor, by: Tensor | float) -> Tensor:
         first = scale * (middle / side + 1) - crop / 2 + by  # in the picture with its margin, three sides long
-        return resampling_matrix(3 * side, 3 * scale, first, crop)[:, :, side : 2 * side]
+        drawn = resampling_matrix(3 * side, 3 * scale, first, crop)[:, :, side : 2 * side]
+        return drawn.nan_to_num(0)  # beyond the margin no pixel has a weight, and none is divided by none
 
     rows, columns = weights((top + bottom) / 2, down), weights((left + right) / 2, along)
     centred = torch.cat(list(photos.images.load(torch.arange(len(photos))))).float() - mean.view(3, 1, 1)
