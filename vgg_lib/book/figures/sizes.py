@@ -7,7 +7,6 @@ from statistics import fmean
 
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
 from vgg_lib.book.figures.style import BLACK, GREY, SETTINGS
@@ -42,9 +41,7 @@ def over_sizes(
         for low, high in trained[name]:
             axes.plot((low, high), (place, place), color=colour, linewidth=4, marker="s", markersize=5, clip_on=False)
     sizes = sorted({size for by_size in errors.values() for size in by_size})
-    axes.set_xscale("log")
     axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
-    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_ylim(-_ROW * top * (len(errors) + 0.7), top)
     axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= top])
     axes.axhline(0, color=BLACK, linewidth=0.8)
@@ -52,5 +49,5 @@ def over_sizes(
                   va="top", fontsize=9, color=GREY)  # fmt: skip
     axes.set(xlabel=label, ylabel="top-1 error, %")
     axes.grid(axis="y")
-    figure.legend(loc="outside lower center", ncols=2 if narrow else len(errors), fontsize=9)
+    figure.legend(loc="outside lower center", ncols=1 if narrow else len(errors), fontsize=9)
     return figure
