@@ -25,7 +25,10 @@ class Statement:
 
 _CH = {
     int(name[2:4]): f"../notebooks/{name}.ipynb"
-    for name in ("ch01_six_networks", "ch02_small_filters", "ch03_training", "ch11_testing", "ch13_scaling_up")
+    for name in (
+        *("ch01_six_networks", "ch02_small_filters", "ch03_training", "ch04_depth", "ch07_context", "ch11_testing"),
+        "ch13_scaling_up",
+    )
 }
 
 #: In the order of the paper. Quotations are short; what is not in quotation marks is a fact of the paper in our words.
@@ -55,8 +58,10 @@ STATEMENTS = (
     Statement("§4.1", "A-LRN “does not improve on the model A”", "lrn"),
     Statement("§4.1", "“the classification error decreases with the increased ConvNet depth”", "depth"),
     Statement("§4.1", "The same for nets without normalisation, as the paper trained them", "depth-plain"),
-    Statement("§4.1", "The error “saturates when the depth reaches 19 layers”", "depth"),
-    Statement("§4.1", "“the additional non-linearity does help (C is better than B)”", "context"),
+    Statement("§4.1", "The error “saturates when the depth reaches 19 layers”", None, _CH[4], "described, no rule"),
+    Statement(
+        "§4.1", "“the additional non-linearity does help (C is better than B)”", None, _CH[7], "described, no rule"
+    ),
     Statement("§4.1", "“it is also important to capture spatial context” (D is better than C)", "context"),
     Statement("§4.1", "The shallow net’s error is “7% higher than that of B (on a center crop)”", "small-filters"),
     Statement("§4.1", "Scale jittering “leads to significantly better results”", "jitter"),

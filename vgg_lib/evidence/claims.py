@@ -155,7 +155,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "depth",
-            "Depth lowers the error, and saturates at 19 weight layers",
+            "Depth lowers the error, from 11 weight layers to 16",
             "§4.1, Table 3",
             lambda: _line(3, ["A", "B", "C", "D", "E"], S="256"),
             chapter="ch04_depth",
@@ -164,7 +164,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "depth-plain",
-            "Depth lowers the error of plain networks, all trained for as many epochs",
+            "Depth lowers the error of plain networks, all trained for the same number of epochs",
             "§4.1, Table 3",
             lambda: _line(3, ["A", "B", "C", "D", "E"], S="256"),
             chapter="ch04_depth",
