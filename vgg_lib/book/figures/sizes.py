@@ -37,12 +37,12 @@ def over_sizes(
         axes.plot(list(there), list(map(fmean, there.values())), color=colour, linestyle=style, linewidth=2, label=told)
         dots = [(size, error) for size, seeds in there.items() for error in seeds]
         axes.scatter([x for x, _ in dots], [y for _, y in dots], s=24, color=colour, zorder=3)
-        place = -_ROW * top * (row + 1)
+        place = -_ROW * top * (row + 1.9)  # the first line says what they are
         for low, high in trained[name]:
             axes.plot((low, high), (place, place), color=colour, linewidth=4, marker="s", markersize=5, clip_on=False)
     sizes = sorted({size for by_size in errors.values() for size in by_size})
     axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
-    axes.set_ylim(-_ROW * top * (len(errors) + 0.7), top)
+    axes.set_ylim(-_ROW * top * (len(errors) + 1.6), top)
     axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= top])
     axes.axhline(0, color=BLACK, linewidth=0.8)
     axes.annotate("trained with", (0, 0), (2, -3), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
