@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torchvision.transforms.v2.functional import resize
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.data.augmentation import ColourShift, draw, draw_crops, training_batch
+from vgg_lib.data.augmentation import ColourShift, as_drawn, draw, draw_crops, training_batch
 from vgg_lib.data.images import ImageTensor
 from vgg_lib.data.rescaling import Crops, cut, rescale, rescaled_size
 
@@ -148,6 +148,15 @@ def test_a_list_and_a_tensor_of_the_same_images_make_the_same_batch():
     images = noise(6, 3, 40, 50)
     one, other = (training_batch(form, (36, 48), 32, generator()) for form in (images, list(images)))
     torch.testing.assert_close(one, other, rtol=0, atol=1e-3)
+
+
+def test_a_part_of_what_was_drawn_makes_that_part_of_the_batch():
+    """Processes that share a batch draw all of it, and cut each its part."""
+    images, scale, part = ImageTensor(noise(6, 3, 40, 50)), (36, 48), slice(2, 5)
+    drawn = draw(images, scale, 32, generator(), ColourShift(50 * torch.eye(3)))
+    whole = as_drawn(images, drawn, scale, 32)
+    own = as_drawn(images.take(torch.arange(6)[part]), drawn.part(part), scale, 32)
+    torch.testing.assert_close(own, whole[part], rtol=0, atol=1e-3)
 
 
 COVARIANCE = np.cov(np.random.default_rng(0).normal(size=(3, 50)) * [[70], [60], [10]])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
+from vgg_lib.basics import progress
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.photo_files import PhotoFiles
 from vgg_lib.data.rescaling import rescale
@@ -202,11 +203,22 @@ def test_dropout_is_off_and_the_training_mode_comes_back():
     assert not resting.training
 
 
-def test_the_training_mode_comes_back_after_an_error():
-    net = small_net().train()
-    with pytest.raises(InputError, match=r"an image of 1×40 pixels is more than 30 times as long as wide.*: crop it"):
-        posteriors(net, [noise(3, 40, 40), noise(3, 1, 40)], Protocol((32,)))
+@pytest.mark.parametrize("size", [(1, 40), (40, 1)], ids=str)
+def test_the_training_mode_comes_back_after_an_error(size):
+    net, told = small_net().train(), "an image of {}×{} pixels is more than 30 times as long as wide.*: crop it"
+    with pytest.raises(InputError, match=told.format(*size)):
+        posteriors(net, [noise(3, 40, 40), noise(3, *size)], Protocol((32,)))
     assert net.training
+
+
+def test_a_bar_counts_the_photographs_and_is_shown_where_that_is_asked_for(monkeypatch):
+    shown, counted, bar = [], [], evaluation.bar
+    monkeypatch.setattr(evaluation, "bar", lambda *words, **how: shown.append(how["shown"]) or bar(*words, **how))
+    monkeypatch.setattr(progress.tqdm, "update", lambda self, count: counted.append(count))
+    for choice in ({}, {"progress": True}):
+        posteriors(NETS, noise(3, 3, 40, 40), Protocol((36,)), **choice)
+    assert shown == [False, True]
+    assert sum(counted) == 2 * 3
 
 
 def test_no_photographs_have_no_posteriors():
@@ -244,6 +256,10 @@ def test_top_1_and_top_5_errors_are_counted_in_percent():
     scores = torch.arange(20.0).expand(8, 20)  # every image: class 19 first, 15 fifth
     labels = torch.tensor([19, 19, 15, 16, 14, 0, 1, 2])
     assert top_errors(scores, labels) == {"top1": 75.0, "top5": 50.0}
+
+
+def test_errors_have_four_decimals():
+    assert top_errors(torch.eye(3), torch.tensor([0, 1, 0])) == {"top1": 33.3333}
 
 
 def test_below_20_classes_there_is_no_top_5_error():
