@@ -221,8 +221,9 @@ def test_a_bar_counts_the_photographs_and_is_shown_where_that_is_asked_for(monke
     assert sum(counted) == 2 * 3
 
 
-def test_no_photographs_have_no_posteriors():
-    assert posteriors(NETS, noise(0, 3, 40, 40), Protocol((32,))).shape == (0, 5)
+@pytest.mark.parametrize("none", [noise(0, 3, 40, 40), []], ids=["tensor", "list"])
+def test_no_photographs_have_no_posteriors(none):
+    assert posteriors(NETS, none, Protocol((32,))).shape == (0, 5)
 
 
 @pytest.mark.parametrize(
