@@ -10,7 +10,7 @@ CLEAN_ROOM := env -u VGG_LIB_DATA VGG_LIB_CACHE=$(CURDIR)/$(BUILD)/cache TQDM_DI
 
 # A process of one thread for each core, four at most: two threads each would take turns at the cores. `WORKERS=0`: no other process.
 WORKERS  ?= auto
-PARALLEL := env OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile
+PARALLEL := env OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} pytest -n $(WORKERS) --maxprocesses 4
 
 .PHONY: book test check style types layers schemas unit nbval html pdf stills links test-browser refresh repository minimum elsewhere matrix unpinned tomorrow lock clean
 
@@ -41,10 +41,10 @@ schemas: $(READY)
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 unit: $(READY)  ## Tests of the library, with doctests
-	$(CLEAN_ROOM) $(PARALLEL)
+	$(CLEAN_ROOM) $(PARALLEL) --dist worksteal
 
 nbval: $(READY)  ## Execute every notebook and compare each output with the stored one
-	$(CLEAN_ROOM) $(PARALLEL) --nbval --nbval-current-env --nbval-cell-timeout 300 -p no:doctest --override-ini addopts= notebooks
+	$(CLEAN_ROOM) $(PARALLEL) --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300 -p no:doctest --override-ini addopts= notebooks
 
 html: $(READY)  ## Build the HTML from the stored outputs
 	mkdir -p $(BUILD)

@@ -327,6 +327,14 @@ def test_tests_on_other_photographs_make_the_training_count_nowhere(store, tests
     assert store.find(RUN).of_other_photographs
 
 
+def test_of_tests_on_different_photographs_the_newer_count(store):
+    part = a_record(losses=(), data={"test": "ef", "test differs": "20 photographs instead of 30"})
+    whole = a_record(losses=(), data={"test": "cd"})
+    for record in (part, whole):
+        store.add(record)
+    assert store.find(RUN) == whole
+
+
 @pytest.mark.parametrize("place", range(3))
 def test_all_that_was_tested_and_measured_of_a_trainings_weights_is_known(store, place):
     tests = [a_record(losses=(), evaluations=(), measurements={name: 1.0}) for name in ("transfer", "boxes")]

@@ -51,12 +51,12 @@ class Store:
         known: dict[str, Record] = {}
         for record in self:
             before = known.get(record.key)
-            if before is not None and record.of_tests_alone:
-                known[record.key] = before.with_tests(record)
-            elif before is not None and before.of_tests_alone:
-                known[record.key] = record.with_tests(before)
-            else:
+            if before is None or _replaces(record, before):
                 known[record.key] = record
+            elif record.of_tests_alone:
+                known[record.key] = before.with_tests(record)
+            else:
+                known[record.key] = record.with_tests(before)
         return known
 
     def find(self, run: Run) -> Record | None:
@@ -116,3 +116,13 @@ def recorded(name: str = "first") -> Store:
 
 def _records() -> Path:
     return Path(str(files("vgg_lib") / "records"))
+
+
+def _replaces(record: Record, before: Record) -> bool:
+    """Whether a record of a run takes the place of an older one rather than joining it.
+
+    A training does that to a training; tests without a training do it to tests of other photographs.
+    """
+    if record.of_tests_alone != before.of_tests_alone:
+        return False
+    return not record.of_tests_alone or (bool(record.data and before.data) and record.data != before.data)

@@ -45,8 +45,9 @@ def trainings(
         if axes is axs.flat[-1] or not narrow:
             axes.set_xlabel("step")
     axs.flat[0].set_ylabel("training loss, nats")
-    first = axs.flat[0]
-    first.annotate("guessing", (0, math.log(classes)), (2, 2), textcoords="offset points", va="bottom", fontsize=9)
+    end = (1, math.log(classes))  # where lines are far below it
+    axs.flat[0].annotate("guessing", end, (-2, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
+                         ha="right", va="bottom", fontsize=9)  # fmt: skip
     handles, labels = axs.flat[-1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9)
     return figure
