@@ -96,7 +96,7 @@ explore.kinds.verdict = (figure, chosen) => {
 
   /** The difference that is judged, with its interval, the committed limits and the moved ones. */
   const drawDifference = ({ claim, margin: moved, least: [effect, error, df] }) => {
-    if (effect === undefined) return [el("p", {}, "Two seeds of each arm make a difference to judge.")];
+    if (effect === undefined) return [el("p", {}, "A difference takes two seeds of each arm.")];
     const half = data.evidence.student[Math.min(df, data.evidence.student.length) - 1] * error;
     const limits = (limit) => (claim.same ? [-limit, limit] : [limit]);
     const axis = explore.axis([0, effect - half, effect + half, ...limits(claim.margin), ...limits(moved)]);
