@@ -183,6 +183,18 @@ def test_a_truncated_file_of_an_old_pytorch_is_named(weights, kept):
         load_published(weights, "A", image_size=32)
 
 
+@pytest.mark.parametrize("weights", ["w.pth"], indirect=True)
+@pytest.mark.parametrize("damage", [{b"PK\1\2": b"PK\1\0"}, {b"/data/0PK": b"\x80data/0PK"}])
+def test_a_file_with_a_damaged_table_of_contents_is_named(weights, damage):
+    content = weights.read_bytes()
+    for whole, broken in damage.items():
+        assert whole in content
+        content = content.replace(whole, broken)
+    weights.write_bytes(content)
+    with pytest.raises(InputError, match=r"w\.pth is cut off or no file of weights \(.+\): get it again"):
+        load_published(weights, "A", image_size=32)
+
+
 class Code:
     """Leaves a file behind when it is unpickled."""
 
@@ -402,6 +414,19 @@ def test_values_that_are_no_weights_are_refused(change, says):
     tensors = small().state_dict()
     with pytest.raises(InputError, match=says):
         load_published(tensors | {"features.0.weight": change(tensors["features.0.weight"])}, "A", image_size=32)
+
+
+@pytest.mark.parametrize(
+    ("emptied", "says"),
+    [
+        ("features.0.weight", "the state_dict holds no VGG network: width 0.0 leaves conv1_1 without channels"),
+        ("classifier.6.bias", "the state_dict holds no VGG network: num_classes is 0: a classifier needs at least 2"),
+    ],
+)
+def test_tensors_without_anything_in_them_are_told_with_their_file(emptied, says):
+    tensors = small().state_dict()
+    with pytest.raises(InputError, match=says):
+        load_published(tensors | {emptied: tensors[emptied][:0]}, "A", image_size=32)
 
 
 @pytest.mark.parametrize(("holds", "taken_for"), [("E", "D"), ("B", "C"), ("A", "E"), ("A-LRN", "B")])

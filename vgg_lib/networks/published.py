@@ -68,22 +68,30 @@ def load_published(
     tensors = torchvision_names(tensors, draft, origin)
     _check_names(origin, tensors, draft)
     _check_values(origin, tensors)
-    layers = draft.weight_layers()
-    bias = tensors.get("classifier.6.bias")
-    with torch.device("meta"):  # no memory is taken before it is known to be needed
-        net = vgg(
-            network,
-            num_classes=1000 if bias is None else bias.numel(),
-            image_size=image_size,
-            width=tensors["features.0.weight"].shape[:1].numel() / len(layers["conv1_1"].weight),
-            batch_norm=draft.batch_norm,
-        )
+    net = _empty(origin, tensors, network, draft)
     _fill_and_check_shapes(origin, tensors, net)
     if not any(tensor.is_meta for tensor in tensors.values()):
         net.to_empty(device="cpu")
     net.load_state_dict(tensors)
     net.preprocessing = CONVENTIONS[convention]
     return net.to(memory_format=torch.channels_last).eval()
+
+
+def _empty(origin: str, tensors: Mapping[str, Tensor], network: str | Network, draft: VGG) -> VGG:
+    """A net of the classes and the width that the tensors have, which takes no memory yet."""
+    bias = tensors.get("classifier.6.bias")
+    first = draft.weight_layers()["conv1_1"].weight
+    try:
+        with torch.device("meta"):
+            return vgg(
+                network,
+                num_classes=1000 if bias is None else bias.numel(),
+                image_size=draft.image_size,
+                width=tensors["features.0.weight"].shape[:1].numel() / len(first),
+                batch_norm=draft.batch_norm,
+            )
+    except InputError as error:
+        raise InputError(f"{origin} holds no VGG network: {error}") from None
 
 
 def _fill_and_check_shapes(origin: str, tensors: dict[str, Tensor], net: VGG) -> None:

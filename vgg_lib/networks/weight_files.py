@@ -60,8 +60,11 @@ def _is_another_archive(path: Path) -> bool:
     """Whether a file is a zip archive, and none of PyTorch's."""
     if not is_zipfile(path):
         return False
-    with ZipFile(path) as archive:
-        return not any(name.endswith("data.pkl") for name in archive.namelist())
+    try:
+        with ZipFile(path) as archive:
+            return not any(name.endswith("data.pkl") for name in archive.namelist())
+    except Exception:  # a damaged table of contents leads Python's reader to errors of several kinds
+        return False
 
 
 def unwrap(held: Any, origin: str) -> dict[str, Tensor]:
