@@ -21,6 +21,7 @@ from vgg_lib.commands.measure import measure
 from vgg_lib.commands.power import power
 from vgg_lib.commands.predict import predict
 from vgg_lib.commands.protocols import protocols
+from vgg_lib.commands.redo import redo
 from vgg_lib.commands.rules import rules
 from vgg_lib.commands.run import run
 from vgg_lib.commands.scoreboard import scoreboard
@@ -43,6 +44,7 @@ COMMANDS = (
     describe,
     train,
     run,
+    redo,
     status,
     evaluate,
     protocols,

@@ -10,6 +10,7 @@ from statistics import fmean, stdev
 
 from scipy.stats import t
 
+from vgg_lib.basics.errors import InputError
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.store import recorded, studies_with_records
 from vgg_lib.training.runs import Run
@@ -38,6 +39,11 @@ class Comparison:
             return None
         return self.low <= self.mine.error <= self.high
 
+    @property
+    def same_run(self) -> Record | None:
+        """The record of the very same run, its seed too, or ``None``."""
+        return next((record for record in self.others if record.key == self.mine.key), None)
+
     def lines(self) -> Iterator[str]:
         """What there is to say, in sentences."""
         yield f"{self.mine.run} (run {self.mine.key})"
@@ -48,6 +54,8 @@ class Comparison:
         if not self.others:
             yield "  no run of this recipe is recorded: there is nothing to compare it with"
             return
+        if self.same_run is not None:
+            yield f"  the same run is recorded with {self.same_run.error:.1f} %{_alike(self.mine, self.same_run)}"
         errors = ", ".join(f"{record.error:.1f}" for record in self.others)
         yield f"  recorded: {errors} % ({len(self.others)} of this recipe)"
         if self.lies_within is None:
@@ -79,6 +87,17 @@ def differences(mine: Record, others: Iterable[Record]) -> dict[str, tuple[str, 
         if here not in values:
             found[name] = (here, " or ".join(values))
     return found
+
+
+def _alike(one: Record, other: Record) -> str:
+    """How many images two nets answer alike, where both kept their answers."""
+    try:
+        (_, here), (_, there) = (record.evaluation(record.run.protocol).answers() for record in (one, other))
+    except InputError:
+        return ""
+    if len(here) != len(there):
+        return ""
+    return f": it answers {int((here == there).sum()):,} of {len(here):,} images alike"
 
 
 def _made_with(record: Record) -> dict[str, str]:
