@@ -11,9 +11,12 @@ from matplotlib.figure import Figure
 from vgg_lib import InputError
 from vgg_lib.book import chapter, figures, pieces
 from vgg_lib.book.figures.drawing import NARROW, bundle, drawn, svg
+from vgg_lib.book.rules import rules
 from vgg_lib.evidence.claims import CLAIMS, claim
+from vgg_lib.evidence.evidence import arms_of
 from vgg_lib.evidence.rules import Judgement
-from vgg_lib.evidence.verdicts import status, verdicts
+from vgg_lib.evidence.store import recorded
+from vgg_lib.evidence.verdicts import evidence, status, verdicts
 
 
 @pytest.fixture
@@ -105,6 +108,23 @@ def test_a_verdict_box_says_what_the_claim_says(name):
     for text in (CLAIMS[name].statement, CLAIMS[name].numbers(), status(verdicts()[name])):
         assert text in repr(box)
     assert box._repr_html_().count("<dt>") == len(box.lines())
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_verdict_box_leads_to_its_rule_its_records_and_the_command_that_redoes_one(name):
+    box, html = chapter.verdict(name), chapter.verdict(name)._repr_html_()
+    assert f'href="../book/method.html#rule-{name}"' in html and f'id="rule-{name}"' in rules()
+    wanted = {run.key for arm, seeds in arms_of(name) for r in arm.recipes for run in map(r.run, range(seeds))}
+    assert ("Records" in box.lines()) == bool(wanted)
+    if not wanted:
+        return
+    there = wanted & set(evidence())
+    assert box.lines()["Records"] == f"{len(there)} of {len(wanted)} runs"
+    assert ("Redo one" in box.lines()) == bool(there)
+    if there:
+        key = box.lines()["Redo one"].removeprefix("vgg-lib redo ")
+        assert key in there and f"<code>vgg-lib redo {key}</code>" in html
+        assert recorded(re.search(r"explore\.html\?study=(\w+)#", html)[1]).latest()[key]
 
 
 def test_there_is_no_box_for_a_claim_that_does_not_exist():

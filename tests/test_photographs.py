@@ -8,6 +8,7 @@ from vgg_lib import InputError, make_run, recorded
 from vgg_lib.book import figures, photographs
 from vgg_lib.book.chapter import at, measured, takes, welcome
 from vgg_lib.book.photographs import on_photographs
+from vgg_lib.evidence.comparison import compare
 from vgg_lib.evidence.hardware import GPUS, duration, seconds
 from vgg_lib.evidence.store import Store
 from vgg_lib.evidence.workshop import Workshop
@@ -37,7 +38,9 @@ def test_what_was_done_once_is_not_done_again(tmp_path, capsys):
     first = on_photographs(RUN, "quick", keep=tmp_path)
     second = on_photographs(RUN, "quick", keep=tmp_path)
     assert first == second == Store(tmp_path / "records.jsonl").find(RUN)
-    assert str(tmp_path) in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert str(tmp_path) in said
+    assert said.count("\n".join(compare(first).lines())) == 2  # what `vgg-lib compare` says
 
 
 def test_a_stopped_run_goes_on_where_it_was(tmp_path, monkeypatch):

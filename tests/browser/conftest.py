@@ -93,7 +93,7 @@ def visit(browser, tmp_path):
     """Opens a page with explorers; fails the test if the browser had anything to complain of."""
     contexts, complaints = [], []
 
-    def visit(*kinds, attributes="", wait=True, **settings):
+    def visit(*kinds, attributes="", address="", wait=True, **settings):
         (tmp_path / "page.html").write_text(html(*kinds, attributes=attributes), encoding="utf-8")
         context = browser.new_context(**settings)
         contexts.append(context)
@@ -103,7 +103,7 @@ def visit(browser, tmp_path):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("requestfailed", lambda request: complaints.append(request.url))
         page.on("request", lambda r: complaints.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
-        page.goto((tmp_path / "page.html").as_uri())
+        page.goto((tmp_path / "page.html").as_uri() + address)
         if wait:
             for kind in kinds:
                 page.wait_for_selector(f"figure[data-explorer={kind}][data-ready] form")

@@ -50,6 +50,12 @@ def test_intervals_are_those_of_the_library(visit):
         )
 
 
+@pytest.mark.parametrize("study", ("pilot", "evidence"))
+def test_an_address_chooses_what_is_shown_as_verdicts_boxes_do(visit, study):
+    page = visit("evidence", address=f"?study={study}&strange=1#explore-evidence")
+    assert page.locator("select[name=study]").input_value() == study
+
+
 @pytest.mark.parametrize("place", (32, 13))
 def test_views_are_drawn_where_the_library_puts_them(visit, place):
     page = visit("receptive-field", reduced_motion="reduce")

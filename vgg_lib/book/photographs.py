@@ -16,6 +16,7 @@ from vgg_lib.book.chapter import at, estimate
 from vgg_lib.data.stand_in import write_stand_in
 from vgg_lib.evaluation.posteriors import posteriors
 from vgg_lib.evaluation.protocols import protocols_for
+from vgg_lib.evidence.comparison import compare
 from vgg_lib.evidence.hardware import GPUS
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.store import Store
@@ -44,7 +45,8 @@ def on_photographs(
     With one, such as ``"laptop"`` or ``"paper"``: the run :func:`~vgg_lib.book.chapter.at` that preset is trained to
     its end. Imagenette is looked for and else downloaded, and everything is kept in the folder ``keep`` (the user's
     data folder; ``"Drive"`` for Google Drive in Colab), so that the same call goes on after a stop, and answers at once
-    when the run is done. ``every_way`` tests the net in all the ways that the paper compares (§4); the record is then
+    when the run is done. It prints what ``vgg-lib compare`` says: whether the run lies within the spread of the
+    recorded seeds. ``every_way`` tests the net in all the ways that the paper compares (§4); the record is then
     that of the tests.
 
     Raises :class:`InputError` for an unknown preset, photographs that cannot be had, a folder that cannot be written,
@@ -64,6 +66,7 @@ def on_photographs(
         with workshop.lock(run):
             found = tests.find(run)
             made = found if found and _is_of_these(found) else _tested(run, workshop, tests)
+    print("\n".join(compare(made).lines()))
     return made
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -13,8 +13,10 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from vgg_lib.book.scoreboard import effect
 from vgg_lib.evidence.claims import Claim, claim
+from vgg_lib.evidence.evidence import runs_of, study_of
 from vgg_lib.evidence.rules import LEVEL, Judgement
-from vgg_lib.evidence.verdicts import status, tested_claims, verdicts
+from vgg_lib.evidence.store import Known
+from vgg_lib.evidence.verdicts import evidence, status, tested_claims, verdicts
 
 #: Text that stands among numbers: one with commas or rounded by hand, "over 999", or a dash where there is none.
 _NUMBER = re.compile(r"(over )?−?[\d,.]+|–")
@@ -84,12 +86,13 @@ def _cell(tag: str, value: object, kind: str, more: str = "") -> str:
 class Box:
     """The verdict on a claim, made from the claim's rule and the records: nothing in it is typed.
 
-    ``waits`` where claims that are corrected with it are not whole yet.
+    ``waits`` where claims that are corrected with it are not whole yet. ``records`` are those that judge it so far.
     """
 
     claim: Claim
     judgement: Judgement | None
     waits: bool = False
+    records: Known = field(default_factory=dict)
 
     def lines(self) -> dict[str, str]:
         """What stands in the box, by heading."""
@@ -99,10 +102,14 @@ class Box:
             "Rule": str(self.claim.rule or "None yet."),
             "Verdict": status(self.judgement),
         }
+        return lines | self._effect() | self._doubt()
+
+    def _effect(self) -> dict[str, str]:
+        """How large the effect is, how sure, and how small a one could have been seen."""
         judged = self.judgement
         if judged is None or judged.effect is None:
-            return lines
-        lines["Effect"] = effect(judged)
+            return {}
+        lines = {"Effect": effect(judged)}
         if judged.p_holm is not None:
             lines["p, corrected for all claims"] = f"{judged.p_holm:.2g}"
             if self.waits and judged.verdict == "inconclusive" and judged.p is not None and judged.p < LEVEL:
@@ -116,17 +123,37 @@ class Box:
             lines["Its records come from"] = ", ".join(judged.mixed)
         return lines
 
+    def _doubt(self) -> dict[str, str]:
+        """Where a reader who doubts it goes on: the records that judge it, and the command that trains one again."""
+        wanted = len(runs_of(self.claim.id))
+        if not wanted:
+            return {}
+        there = {"Records": f"{len(self.records)} of {wanted} runs"}
+        return there | ({"Redo one": f"vgg-lib redo {next(iter(self.records))}"} if self.records else {})
+
     def __repr__(self) -> str:
         """The box as text."""
         return "\n".join(f"{head}: {text}" for head, text in self.lines().items())
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<dt>{escape(head)}</dt><dd>{escape(text)}</dd>" for head, text in self.lines().items())
-        return f'<dl class="verdict">{rows}</dl>'
+        rows = (f"<dt>{escape(head)}</dt><dd>{self._told(head, text)}</dd>" for head, text in self.lines().items())
+        return f'<dl class="verdict">{"".join(rows)}</dl>'
+
+    def _told(self, head: str, text: str) -> str:
+        """A line's text as HTML, with the way to all rules and to the records of a study on the book's own pages."""
+        told = escape(text)
+        if head == "Rule":
+            return f'{told} <a href="../book/method.html#rule-{self.claim.id}">All rules</a>'
+        if head == "Records":
+            study = study_of(self.claim.id)
+            return f'{told} <a href="../book/explore.html?study={study}#explore-evidence">See what was measured</a>'
+        return f"<code>{told}</code>" if head == "Redo one" else told
 
 
 def verdict(name: str) -> Box:
     """The box with the verdict on a claim; raises :class:`~vgg_lib.basics.errors.InputError` for an unknown one."""
-    judged = verdicts()
+    judging, known = claim(name), evidence()
+    judged = verdicts(known)
     missing = any(found is None or not found.is_whole for found in map(judged.get, tested_claims()))
-    return Box(claim(name), judged[name], missing)
+    there = {run.key: known[run.key] for run in runs_of(name) if run.key in known}
+    return Box(judging, judged[name], missing, there)

@@ -9,10 +9,14 @@ from vgg_lib.evidence.verdicts import tested_claims
 
 
 def rules() -> str:
-    """Each claim with its rule and what stands beside it, as Markdown; ``book/rules_table.md`` is this text."""
+    """Each claim with its rule and what stands beside it, as Markdown; ``book/rules_table.md`` is this text.
+
+    Verdicts' boxes lead here: the place of a claim is called by its name, ``rule-depth``.
+    """
     lines = []
     for name, claim in CLAIMS.items():
-        lines += [f"**{claim.statement}** (`{name}`, {claim.where})", f": {claim.rule or 'No rule yet.'}"]
+        place = f'<span id="rule-{name}"></span>'
+        lines += [f"{place}**{claim.statement}** (`{name}`, {claim.where})", f": {claim.rule or 'No rule yet.'}"]
         if beside := _beside(name):
             lines.append(f"  Beside it, judging nothing: {'; '.join(beside)}.")
         lines.append("")

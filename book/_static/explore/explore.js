@@ -10,7 +10,8 @@
    data-explorer is "receptive-field", "network", "evidence" or "verdict". Any other data- attribute sets the control of
    that name at the start: stack, channels, out | network, beside, width, size, classes, batch, norm | study, preset,
    protocol, seeds | claim.
-   The still picture stays where scripts are off or one of them fails.
+   The page's address sets them too: explore.html?study=evidence. The still picture stays where scripts are off or one
+   of them fails.
 
    Plain scripts and not modules, and data in a script and not in JSON: browsers refuse modules and `fetch` to a page
    that is opened from disk, as this book is by many. Loaded on every page, this one brings the others only where a
@@ -25,7 +26,7 @@ window.explore = {
 
   /** Replaces the still picture of a figure by its explorer. */
   begin(figure) {
-    const { explorer, ...chosen } = figure.dataset;
+    const { explorer, ...chosen } = { ...figure.dataset, ...Object.fromEntries(new URLSearchParams(location.search)) };
     const made = explore.kinds[explorer](figure, chosen);
     figure.querySelector("img").replaceWith(made);
     figure.dataset.ready = "";
