@@ -114,7 +114,8 @@ def test_a_verdict_box_says_what_the_claim_says(name):
 def test_a_verdict_box_leads_to_its_rule_its_records_and_the_command_that_redoes_one(name):
     box, html = chapter.verdict(name), chapter.verdict(name)._repr_html_()
     assert f'href="../book/method.html#rule-{name}"' in html and f'id="rule-{name}"' in rules()
-    wanted = {run.key for arm, seeds in arms_of(name) for r in arm.recipes for run in map(r.run, range(seeds))}
+    recipes = {(recipe, seeds) for arm, seeds in arms_of(name) for one in arm.recipes for recipe in one.chain}
+    wanted = {recipe.run(seed).key for recipe, seeds in recipes for seed in range(seeds)}
     assert ("Records" in box.lines()) == bool(wanted)
     if not wanted:
         return

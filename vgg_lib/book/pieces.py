@@ -13,7 +13,8 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from vgg_lib.book.scoreboard import effect
 from vgg_lib.evidence.claims import Claim, claim
-from vgg_lib.evidence.evidence import runs_of, study_of
+from vgg_lib.evidence.evidence import study_of
+from vgg_lib.evidence.price import runs_of
 from vgg_lib.evidence.rules import LEVEL, Judgement
 from vgg_lib.evidence.store import Known
 from vgg_lib.evidence.verdicts import evidence, status, tested_claims, verdicts

@@ -50,12 +50,6 @@ def arms_beside(claim: str) -> list[tuple[Arm, int]]:
     return [(arm, some.seeds) for some in CLAIMS[claim].beside for arm in some.arms]
 
 
-def runs_of(claim: str) -> list[Run]:
-    """The runs that judge a claim, each once; none where no rule or no training does."""
-    runs = (recipe.run(seed) for arm, seeds in arms_of(claim) for recipe in arm.recipes for seed in range(seeds))
-    return list(dict.fromkeys(runs))
-
-
 def study_of(claim: str) -> str:
     """The study whose records judge a claim."""
     return "localisation" if any(claim in group.rules for group in GROUPS_OF_BOXES) else "evidence"
