@@ -1,5 +1,6 @@
 """The book's own Sphinx extensions, on a book of two pages."""
 
+import importlib
 import json
 import re
 import subprocess
@@ -13,6 +14,7 @@ pytest.importorskip("math_core", reason="the extra `book` is not installed")
 from fontTools.ttLib import TTFont
 from sphinx.cmd.build import build_main
 
+from vgg_lib.evidence.claims import CLAIMS
 from vgg_lib.evidence.store import recorded, studies_with_records
 from vgg_lib.evidence.verdicts import verdicts
 
@@ -247,3 +249,14 @@ def test_the_front_page_says_how_far_the_book_is(drawn):
     judged = verdicts().values()
     whole = sum(one is not None and one.verdict != "to be tested" for one in judged)
     assert f"{whole} of {len(judged)} claims judged" in drawn[0]
+
+
+def test_the_front_page_lists_every_claim_once_under_its_verdict(monkeypatch):
+    monkeypatch.syspath_prepend(EXTENSIONS)
+    lines = importlib.import_module("kept_true").board().splitlines()
+    for name, judgement in verdicts().items():
+        verdict = judgement.verdict if judgement and judgement.verdict != "to be tested" else "waiting for runs"
+        link = f"[{CLAIMS[name].short}](../notebooks/{CLAIMS[name].chapter}.ipynb)"
+        [line] = [line for line in lines if link in line]
+        assert line.startswith(f"- **{verdict}** ({line.count('](')}): ")
+    assert sum(line.count("](") for line in lines) == len(CLAIMS)

@@ -15,6 +15,7 @@ from sphinx.config import Config
 from sphinx.util.docutils import SphinxDirective
 
 VERDICTS = ("reproduced", "contradicted", "inconclusive")
+WAITING = "waiting for runs"
 PACKAGES = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "jupyter-book", "nbval")
 
 
@@ -75,24 +76,29 @@ def status(*_: object) -> str:
 
     claims = verdicts().values()
     judged = sum(claim is not None and claim.verdict in VERDICTS for claim in claims)
-    rules = sum(claim is not None for claim in claims)
     runs = len({key for name in studies_with_records() for key in recorded(name).latest()})
-    return (
-        f"**Where it stands:** {judged} of {len(claims)} claims judged, {rules} have a committed rule, "
-        f"{runs} trainings recorded."
-    )
+    return f"**Where it stands:** {judged} of {len(claims)} claims judged, {runs} trainings recorded."
 
 
-def finding(*_: object) -> str:
-    """A finding for the front page, with its numbers."""
-    from vgg_lib import activation_bytes, macs
+def board(*_: object) -> str:
+    """Which claims have which verdict, each with the way to its chapter."""
+    from vgg_lib.evidence.claims import CLAIMS
+    from vgg_lib.evidence.verdicts import verdicts
 
-    work, memory = (cost("B") / cost("B-5x5") - 1 for cost in (macs, activation_bytes))
-    return (
-        "**One finding:** the paper's small filters save weights, but not where you would expect. Network B does "
-        f"{work:.0%} *more* multiply-adds than the same network with large filters, and needs {memory:.0%} more memory "
-        "({numref}`fig-ch02-stages` of {ref}`chapter 2 <ch02>`)."
-    )
+    found: dict[str, list[str]] = {verdict: [] for verdict in (*VERDICTS, WAITING)}
+    for name, claim in verdicts().items():
+        short, chapter = CLAIMS[name].short, CLAIMS[name].chapter
+        verdict = claim.verdict if claim and claim.verdict in VERDICTS else WAITING
+        found[verdict].append(f"[{short}](../notebooks/{chapter}.ipynb)" if chapter else short)
+    told = [f"- **{verdict}** ({len(names)}): {', '.join(names)}" for verdict, names in found.items() if names]
+    return "\n".join(told)
+
+
+def findings(*_: object) -> str:
+    """What surprised us most, with its numbers, as a list."""
+    from vgg_lib.book.findings import findings
+
+    return "\n".join(f"{number}. {text}" for number, text in enumerate(findings(), start=1))
 
 
 def live(*_: object) -> str:
@@ -125,7 +131,8 @@ MAKE: dict[str, Callable[[Config, Path], str]] = {
     "versions": versions,
     "records": records,
     "status": status,
-    "finding": finding,
+    "board": board,
+    "findings": findings,
     "live": live,
 }
 

@@ -85,13 +85,14 @@ def beside(*arms: Arm, seeds: int) -> Beside:
 class Claim:
     """One claim of the paper.
 
-    ``numbers`` tells the paper's own numbers, read from its tables; errors are top-1 in percent. ``chapter`` is the
-    notebook that tests it, where there is one. ``rule`` is how it is judged; a claim without one has nothing committed
-    yet. ``beside`` is trained and shown with it, and judges nothing. ``measures`` name what is measured of each of its
-    nets to explain what came out.
+    ``short`` is what a list calls it. ``numbers`` tells the paper's own numbers, read from its tables; errors are top-1
+    in percent. ``chapter`` is the notebook that tests it, where there is one. ``rule`` is how it is judged; a claim
+    without one has nothing committed yet. ``beside`` is trained and shown with it, and judges nothing. ``measures``
+    name what is measured of each of its nets to explain what came out.
     """
 
     id: str
+    short: str
     statement: str
     where: str
     numbers: Callable[[], str]
@@ -107,6 +108,7 @@ CLAIMS: dict[str, Claim] = {
     for claim in (
         Claim(
             "no-normalisation",
+            "training without normalisation",
             "Deep networks train without any normalisation layer",
             "§2.1",
             lambda: _line(3, ["B", "C", "D", "E"], ", ", S="256"),
@@ -115,6 +117,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "stacking",
+            "stacks of 3×3 layers",
             "Stacked 3×3 layers see as far as one large filter, with fewer weights",
             "§2.3",
             lambda: "27C² against 49C² weights, 81 % more",
@@ -123,6 +126,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "warm-start",
+            "a warm start",
             "A trained shallow network can start a deep one",
             "§3.1",
             lambda: "no numbers given",
@@ -133,6 +137,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "bad-start",
+            "a bad start",
             "A bad start stalls the learning of a deep network",
             "§3.1",
             lambda: "no numbers given",
@@ -155,6 +160,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "depth",
+            "depth",
             "Depth lowers the error, from 11 weight layers to 16",
             "§4.1, Table 3",
             lambda: _line(3, ["A", "B", "C", "D", "E"], S="256"),
@@ -164,6 +170,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "depth-plain",
+            "depth without normalisation",
             "Depth lowers the error of plain networks, all trained for the same number of epochs",
             "§4.1, Table 3",
             lambda: _line(3, ["A", "B", "C", "D", "E"], S="256"),
@@ -173,6 +180,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "lrn",
+            "response normalisation",
             "Local response normalisation does not help",
             "§4.1, Table 3",
             lambda: _line(3, ["A", "A-LRN"], ", ", S="256"),
@@ -181,6 +189,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "small-filters",
+            "small filters",
             "A deep net of small filters beats a shallow one of larger filters",
             "§4.1",
             lambda: "the shallow net's error is 7 % higher",
@@ -190,6 +199,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "context",
+            "context",
             "Spatial context matters: 3×3 layers beat 1×1 layers at equal depth",
             "§4.1, Table 3",
             lambda: _line(3, ["C", "D"], S="256"),
@@ -198,6 +208,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "jitter",
+            "scale jitter",
             "Training at sampled scales helps even at one test scale",
             "§4.1, Table 3",
             lambda: "D " + " → ".join(_errors(3, network="D", S=["256", "384", "[256;512]"])),
@@ -218,6 +229,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "multi-scale",
+            "several test scales",
             "Testing at several scales beats testing at one",
             "§4.2, Table 4",
             lambda: "D " + " → ".join(_errors(3, network="D", S="[256;512]") + _errors(4, network="D", S="[256;512]")),
@@ -229,6 +241,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "dense-vs-crops",
+            "dense against crops",
             "Dense and multi-crop testing err equally often",
             "§4.3, Table 5",
             lambda: "D dense {}, crops {}".format(*_errors(5, network="D")),
@@ -237,6 +250,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "complementary",
+            "dense and crops together",
             "Dense and multi-crop testing are complementary: both together beat each",
             "§4.3, Table 5",
             lambda: "D dense {}, crops {}, both {}".format(*_errors(5, network="D")),
@@ -245,6 +259,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "fusion",
+            "two networks together",
             "Averaging the posteriors of two networks helps",
             "§4.4, Table 6",
             lambda: f"D alone {_errors(5, network='D')[0]}, D and E {_errors(6)[1]} (dense)",
@@ -256,6 +271,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "class-boxes",
+            "a box for each class",
             "A box for each class beats one box for all classes",
             "App. A, Table 8",
             lambda: " → ".join(_errors(8, "error")[:2]),
@@ -264,6 +280,7 @@ CLAIMS: dict[str, Claim] = {
         ),
         Claim(
             "tuned-boxes",
+            "boxes from all layers",
             "To predict boxes, fine-tuning all layers beats fine-tuning the fully connected ones",
             "App. A, Table 8",
             lambda: " → ".join(_errors(8, "error")[1:]),
@@ -273,6 +290,7 @@ CLAIMS: dict[str, Claim] = {
             ),
         ),
         Claim(
+            "transfer",
             "transfer",
             "Features frozen after training transfer to other data sets",
             "App. B, Table 11",
