@@ -2,14 +2,17 @@
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from browser.conftest import STATIC
 from vgg_lib.book import explorers as explore
 from vgg_lib.evidence.statistics import paired_difference
 from vgg_lib.networks import geometry
+from vgg_lib.networks.response_norm import LocalResponseNorm
 from vgg_lib.networks.table import NETWORKS
 
-KINDS = ("receptive-field", "network", "evidence", "verdict")
+KINDS = ("receptive-field", "network", "neighbours", "evidence", "verdict")
 
 #: Where the text after the figures begins, with the explorer in its place and with the picture that it took it from.
 PLACES = """() => {
@@ -40,6 +43,49 @@ def test_costs_are_those_of_the_library(visit, name):
                     (c.layer, c.channels, c.size, c.parameters, c.macs, c.activations, c.receptive_field)
                     for c in expected
                 ]
+
+
+@pytest.mark.parametrize("mean", (False, True), ids=("AlexNet's", "PyTorch's"))
+@pytest.mark.parametrize(
+    ("k", "alpha", "beta", "n"), [(2, 1e-4, 0.75, 5), (1, 0.3, 0.5, 1), (20, 1e-7, 2, 9), (1.5, 1e-3, 0, 31)]
+)
+def test_channels_are_normalised_as_in_the_library_and_in_pytorch(visit, k, alpha, beta, n, mean):
+    page, channels = visit("neighbours"), explore.neighbours()["channels"]
+    settings = {"k": k, "alpha": alpha, "beta": beta, "n": n, "mean": mean}
+    found = page.evaluate("([channels, settings]) => explore.normalised(channels, settings)", [channels, settings])
+    layer = nn.LocalResponseNorm(n, alpha, beta, k) if mean else LocalResponseNorm(k=k, alpha=alpha, beta=beta, n=n)
+    expected = layer(torch.tensor(channels, dtype=torch.float64)[None, :, None, None]).flatten().tolist()
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_neighbours_compete_where_they_are_large(visit):
+    page = visit("neighbours")
+    says, shares = page.locator("output"), page.locator(".channel div")
+    usual = says.inner_text()
+    left = "(bars) => bars.map((bar) => Number(bar.style.getPropertyValue('--after')))"
+    assert max(shares.evaluate_all(left)) < 2**-0.75
+    page.locator("input[name=by]").fill("70")
+    assert "next to nothing of it" in says.inner_text() and "next to nothing in the mean" in says.inner_text()
+    page.locator("input[name=alpha]").fill("-0.25")  # some 70² times as large
+    assert "next to nothing" not in says.inner_text()
+    page.get_by_role("button", name="Back").click()
+    assert says.inner_text() == usual
+    page.locator("select[name=n]").select_option("1")
+    assert "Its own square takes" in says.inner_text()
+
+
+def test_a_channel_is_chosen_and_changed(visit):
+    page = visit("neighbours")
+    channels = explore.neighbours()["channels"]
+    page.locator(".channel").nth(9).click()
+    assert page.locator("select[name=channel]").input_value() == "9"
+    assert page.locator("input[name=value]").input_value() == str(channels[9])
+    page.locator("input[name=value]").fill("600")
+    assert "Channel 10 is the strongest" in page.locator("output").inner_text()
+    for i in range(len(channels)):
+        page.locator("select[name=channel]").select_option(str(i))
+        page.locator("input[name=value]").fill("0")
+    assert "All channels are 0" in page.locator("output").inner_text()
 
 
 def test_intervals_are_those_of_the_library(visit):

@@ -24,13 +24,18 @@ from scipy.stats import t
 from vgg_lib.book.figures import COLOURS, Field, costs_by_layer, fields_on_photo, use_style
 from vgg_lib.book.figures.effects import seed_errors
 from vgg_lib.book.figures.evidence import evidence as errors_of_claim
+from vgg_lib.book.figures.neighbours import responses
 from vgg_lib.book.figures.style import KINDS, VERMILION
 from vgg_lib.book.moving import movable_rules
+from vgg_lib.data.embedded import embedded
 from vgg_lib.data.rescaling import rescale
 from vgg_lib.evidence.records import Evaluation, Record
 from vgg_lib.evidence.store import recorded, studies_with_records
 from vgg_lib.evidence.studies import STUDIES
 from vgg_lib.networks.geometry import receptive_field
+from vgg_lib.networks.initialisation import Initialisation, initialise
+from vgg_lib.networks.model import vgg
+from vgg_lib.networks.response_norm import LocalResponseNorm
 from vgg_lib.networks.table import FC_WIDTH, NETWORKS, POOL, Layer, conv
 
 #: Side of the photograph under the receptive fields, in pixels: room for what the first three stages of D see.
@@ -141,6 +146,24 @@ def evidence() -> dict[str, Any]:
     }
 
 
+def neighbours() -> dict[str, Any]:
+    """The channels of the strongest place of conv1_1 in an untrained A, for embedded things, and AlexNet's parameters.
+
+    Behind the ReLU, at the paper's input scale, rounded to whole numbers: the place that chapter 5 draws.
+    """
+    photos, net = embedded("train").without_held_out(), vgg("A", num_classes=10, image_size=32, width=1 / 4)
+    net.preprocessing = photos.statistics().preprocessing("paper")
+    initialise(net, Initialisation("he"), seed=0)
+    pictures = torch.stack([photos.images[i] for i in range(50)])[:, :, 16:48, 16:48]
+    with torch.inference_mode():
+        maps = net.weight_layers()["conv1_1"](net.preprocessing(pictures)).relu()
+    places = maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+    strongest = places[places.square().sum(1).argmax()]
+    usual = LocalResponseNorm()
+    parameters = {"k": usual.k, "alpha": usual.alpha, "beta": usual.beta, "n": usual.n}
+    return {"channels": [round(value) for value in strongest.tolist()], "parameters": parameters}
+
+
 def data() -> dict[str, Any]:
     """Everything that the explorers know of the library, as JSON has it."""
 
@@ -160,6 +183,7 @@ def data() -> dict[str, Any]:
         "view": VERMILION,
         "photo": {"side": SIDE, "shows": "the eye of a cat"},
         "stacks": {name: kernels(layers) for name, layers in stacks().items()},
+        "neighbours": neighbours(),
         "evidence": evidence(),
         "rules": movable_rules(),
     }
@@ -209,12 +233,14 @@ def stills() -> dict[str, Figure]:
     """The picture of each explorer for readers without scripts: what it shows at first."""
     chosen = ("three 3×3", "one 7×7", "A’s first two stages", "D’s first two stages")
     views = {name.replace("’s first", ","): _view(stacks()[name], SIDE // 2) for name in chosen}
+    channels = torch.tensor(neighbours()["channels"], dtype=torch.float32)
     testing = next(iter(recorded("testing")))
     arms = {str(e.protocol) + ", two nets" * bool(e.fused): [e.errors["top1"]] for e in testing.evaluations}
     return {
         "receptive-field": fields_on_photo(photo(), views),
         "network": costs_by_layer("D"),
         "evidence": seed_errors(arms, dict.fromkeys(arms, testing.run.network)),
+        "neighbours": responses({"AlexNet's: k=2, α=0.0001, β=0.75": (channels, LocalResponseNorm())}),
         "verdict": errors_of_claim("depth", beside=False),
     }
 

@@ -16,6 +16,7 @@ explore.data = {
 "view":"#D55E00",
 "photo":{"side":64,"shows":"the eye of a cat"},
 "stacks":{"one 3×3":[3],"two 3×3":[3,3],"three 3×3":[3,3,3],"one 5×5":[5],"one 7×7":[7],"A’s first two stages":[3,"pool",3,"pool"],"A’s first three stages":[3,"pool",3,"pool",3,3,"pool"],"D’s first two stages":[3,3,"pool",3,3,"pool"],"D’s first three stages":[3,3,"pool",3,3,"pool",3,3,3,"pool"],"B-5x5’s first two stages":[5,"pool",5,"pool"]},
+"neighbours":{"channels":[0,128,305,109,0,136,32,21,0,220,0,17,274,0,54,0],"parameters":{"k":2.0,"alpha":0.0001,"beta":0.75,"n":5}},
 "evidence":{
 "studies":{"evidence":"Which claims of the paper hold?","first":"","localisation":"How is a net best taught boxes?","pilot":"Which recipes converge at this scale, and what will the evidence cost?","precision":"Does computing in bfloat16 cost accuracy?","testing":"","things":""},
 "pages":{"evidence":"notebooks/ch12_scoreboard.html","first":"notebooks/ch03_training.html","localisation":"notebooks/ch14_localisation.html","pilot":"book/pilot.html","precision":"book/costs.html","testing":"notebooks/ch11_testing.html","things":"notebooks/ch16_score_maps.html"},

@@ -7,9 +7,9 @@
      <figcaption>What to look for.</figcaption>
      </figure>
 
-   data-explorer is "receptive-field", "network", "evidence" or "verdict". Any other data- attribute sets the control of
-   that name at the start: stack, channels, out | network, beside, width, size, classes, batch, norm | study, preset,
-   protocol, seeds | claim.
+   data-explorer is "receptive-field", "network", "neighbours", "evidence" or "verdict". Any other data- attribute sets
+   the control of that name at the start: stack, channels, out | network, beside, width, size, classes, batch, norm | k,
+   alpha, beta, n, by | study, preset, protocol, seeds | claim.
    The page's address sets them too: explore.html?study=evidence. The still picture stays where scripts are off or one
    of them fails.
 
