@@ -125,7 +125,7 @@ def test_a_verdict_box_leads_to_its_rule_its_records_and_the_command_that_redoes
     if there:
         key = box.lines()["Redo one"].removeprefix("vgg-lib redo ")
         assert key in there and f"<code>vgg-lib redo {key}</code>" in html
-        assert recorded(re.search(r"explore\.html\?study=(\w+)#", html)[1]).latest()[key]
+        assert recorded(re.search(r"explore\.html\?study=(\w+)&amp;", html)[1]).latest()[key]
 
 
 def test_there_is_no_box_for_a_claim_that_does_not_exist():

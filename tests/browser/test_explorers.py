@@ -1,5 +1,7 @@
 """The explorers in a real browser, opened from disk: their formulas are the library's, and they can all be worked."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -98,8 +100,11 @@ def test_intervals_are_those_of_the_library(visit):
 
 @pytest.mark.parametrize("study", ("pilot", "evidence"))
 def test_an_address_chooses_what_is_shown_as_verdicts_boxes_do(visit, study):
-    page = visit("evidence", address=f"?study={study}&strange=1#explore-evidence")
+    page = visit("evidence", address=f"?study={study}&seeds=all&strange=1#explore-evidence")
     assert page.locator("select[name=study]").input_value() == study
+    assert page.locator("select[name=seeds]").input_value() == "all"
+    for photographs in re.findall(r"one photograph of the (\d+)", page.locator("output").inner_text()):
+        assert f"is {float(f'{100 / int(photographs):.1g}')} points" in page.locator("output").inner_text()
 
 
 @pytest.mark.parametrize("place", (32, 13))

@@ -146,8 +146,8 @@ class Box:
         if head == "Rule":
             return f'{told} <a href="../book/method.html#rule-{self.claim.id}">All rules</a>'
         if head == "Records":
-            study = study_of(self.claim.id)
-            return f'{told} <a href="../book/explore.html?study={study}#explore-evidence">See what was measured</a>'
+            shown = f"study={study_of(self.claim.id)}&amp;seeds=all"
+            return f'{told} <a href="../book/explore.html?{shown}#explore-evidence">See what was measured</a>'
         return f"<code>{told}</code>" if head == "Redo one" else told
 
 

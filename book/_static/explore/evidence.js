@@ -121,7 +121,7 @@ explore.kinds.evidence = (figure, chosen) => {
 
   const summary = (picked, rows, hidden) => {
     const sizes = new Map(picked.filter((point) => point.photographs).map((point) => [point.set, point.photographs]));
-    const one = [...sizes].map(([set, n]) => `one photograph of the ${n} (${set}) is ${(100 / n).toFixed(1)} points`);
+    const one = [...sizes].map(([set, n]) => `one photograph of the ${n} (${set}) is ${Number((100 / n).toPrecision(1))} points`);
     const failed = runs.filter((run) => run.outcome === "failed" && inStudy(run)).length;
     const shown = count(unique(picked.map((point) => point.key)).length, "run");
     const lost = picked.filter((point) => point.outcome === "diverged").length;
