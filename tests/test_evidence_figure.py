@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.book.figures import COLOURS, evidence, evidence_table, so_far
+from vgg_lib.book.figures import COLOURS, evidence, evidence_table, one_size_up, so_far
 from vgg_lib.book.figures.evidence import rows
 from vgg_lib.evidence.claims import CLAIMS
 from vgg_lib.evidence.evidence import arms_beside, arms_of
@@ -102,11 +102,49 @@ def test_all_dots_are_there_at_the_end():
         ("jitter", ["D, S = 73, Q = 73", "D, S = 110, Q = 110", "D, S = [73;146], Q = 110"]),
         ("complementary", ["D, dense", "D, 5×5 crops", "D, dense and 5×5 crops"]),
         ("fusion", ["D", "E", "D and E"]),
+        ("class-boxes", ["D, S = 36, SCR", "D, S = 36, PCR", "D, S = 73, crop 64, SCR", "D, S = 73, crop 64, PCR"]),
         ("transfer", ["D, S = 73, untrained", "D, S = 73, transfer"]),
     ],
 )
 def test_an_arm_is_named_by_what_tells_it_from_the_others(name, names):
     assert [row.name for row in rows(name, {})][: len(names)] == names
+
+
+def boxes(**errors):
+    """Records of the arms of claim ``tuned-boxes``: by S, for each seed the errors of PCR and PCR-all."""
+    found = {}
+    for arm, _ in [*arms_of("tuned-boxes"), *arms_beside("tuned-boxes")]:
+        [recipe] = arm.recipes
+        for seed, pair in enumerate(errors.get(f"S{recipe.any_seed.scale}", ())):
+            measured = {net: {"error": error} for net, error in zip(("PCR", "PCR-all"), pair, strict=True)}
+            found[recipe.run(seed).key] = a_record(recipe.run(seed), measurements=measured)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("errors", "says"),
+    [
+        ({}, "Seeds recorded one size up: 0 of 3."),
+        ({"S36": [(40, 35)]}, "Seeds recorded one size up: 0 of 3."),
+        (
+            {"S73": [(40, 35)]},
+            "Seeds recorded one size up: 1 of 3. On average the error of PCR less that of PCR-all is +5.0 points; "
+            "it is above 0 for 1 of them.",
+        ),
+        (
+            {"S36": [(40, 36), (40, 38)], "S73": [(40, 35), (30, 31)]},
+            "Seeds recorded one size up: 2 of 3. On average the error of PCR less that of PCR-all is +2.0 points; "
+            "it is above 0 for 1 of them. At the size of the rule it is +3.0 points: the same sign.",
+        ),
+        (
+            {"S36": [(40, 36)], "S73": [(30, 31)] * 3},
+            "Seeds recorded one size up: 3 of 3. On average the error of PCR less that of PCR-all is −1.0 points; "
+            "it is above 0 for 0 of them. At the size of the rule it is +4.0 points: not the same sign.",
+        ),
+    ],
+)
+def test_the_difference_one_size_up_is_told_with_its_seeds_and_its_sign(errors, says):
+    assert one_size_up("tuned-boxes", boxes(**errors)) == says
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from vgg_lib.data.rescaling import Scale
 from vgg_lib.networks.initialisation import Initialisation
+from vgg_lib.training.presets import PRESETS
 from vgg_lib.training.runs import Run, make_run
 
 #: The peak rate of normalised nets: of the two rates tried at 80 epochs, the one at which A and D err least on average.
@@ -44,8 +45,10 @@ class Recipe:
         """Such as ``D normalised, S = [73;146]``."""
         run, usual = self.any_seed, WAYS[self.way] | {"epochs": WAYS[self.way].get("epochs", 40)}
         told = [f"{run.network} {self.way}"]
-        if run.scale != 73:
+        if run.scale != 73 or run.preset.name != "laptop":
             told.append(f"S = {run.scale}" if isinstance(run.scale, int) else f"S = [{run.scale[0]};{run.scale[1]}]")
+        if run.preset.crop != PRESETS[run.preset.name].crop:
+            told.append(f"crop {run.preset.crop}")
         if run.initialisation.kind != "he":
             told.append(str(run.initialisation))
         if run.preset.epochs != usual["epochs"]:
@@ -90,6 +93,6 @@ def at_the_papers_input_scale(network: str, start: Initialisation, epochs: int =
     return recipe(network, "paper's input scale", initialisation=start, epochs=epochs)
 
 
-def on_things(network: str) -> Recipe:
+def on_things(network: str, **choices: Any) -> Recipe:
     """A network with batch normalisation on the embedded set, whose boxes are exact."""
-    return recipe(network, "on embedded things", "quick")
+    return recipe(network, "on embedded things", "quick", **choices)

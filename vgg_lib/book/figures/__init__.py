@@ -4,7 +4,7 @@ from vgg_lib.book.figures.boxes import best_and_worst, boxes_from_places, boxes_
 from vgg_lib.book.figures.curves import curves
 from vgg_lib.book.figures.depth import folds, over_epochs, stage_ends, straight_pieces, views_and_relus
 from vgg_lib.book.figures.effects import beside, seed_errors
-from vgg_lib.book.figures.evidence import evidence, evidence_table, so_far
+from vgg_lib.book.figures.evidence import evidence, evidence_table, one_size_up, so_far
 from vgg_lib.book.figures.fields import (
     Field,
     field_growth,
@@ -72,6 +72,7 @@ __all__ = [
     "folds",
     "loss_curve",
     "most_confident_mistakes",
+    "one_size_up",
     "over_epochs",
     "over_layers",
     "over_rates",

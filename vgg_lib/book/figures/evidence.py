@@ -102,6 +102,35 @@ def so_far(name: str, known: Known | None = None, *, beside: bool = True) -> str
     return f"{none}. It fills as runs are recorded."
 
 
+def one_size_up(name: str, known: Known | None = None) -> str:
+    """The difference of the two arms beside a verdict as a sentence: how many seeds, and if its sign is the rule's.
+
+    For a claim whose rule compares two arms, with the same two at another size beside it. Errors as :func:`rows`.
+    """
+    found = rows(name, known)
+    judged, above = (_differences(*(row for row in found if row.judges is judges)) for judges in (True, False))
+    of = f"{len(above)} of {len(found[-1].errors)}"
+    if not above:
+        return f"Seeds recorded one size up: {of}."
+    baseline, challenger = (row.name.split(", ")[-1] for row in found[-2:])
+    points = sum(above) / len(above)
+    told = (
+        f"Seeds recorded one size up: {of}. On average the error of {baseline} less that of {challenger} is "
+        f"{points:+.1f} points; it is above 0 for {sum(one > 0 for one in above)} of them."
+    )
+    if judged:
+        there = sum(judged) / len(judged)
+        sign = "the same" if points * there > 0 else "not the same"
+        told += f" At the size of the rule it is {there:+.1f} points: {sign} sign."
+    return told.replace(" -", " −")
+
+
+def _differences(baseline: Row, challenger: Row) -> list[float]:
+    """The error of one arm less that of another, for each seed that both have."""
+    pairs = zip(baseline.errors, challenger.errors, strict=True)
+    return [one - other for one, other in pairs if not math.isnan(one - other)]
+
+
 def _names(arms: list[Arm]) -> list[str]:
     """For each arm its networks, and what not all the others share with it."""
     told = [_pieces(arm) for arm in arms]
