@@ -7,6 +7,7 @@ from matplotlib import pyplot as plt
 
 from vgg_lib.book import figures
 from vgg_lib.evidence.recipes import normalised, recipe
+from vgg_lib.tasks.carried_photographs import carried_photographs
 
 LAYERS = {"pool1": 60.0, "fc7": 50.0}
 
@@ -69,4 +70,20 @@ def test_the_evidences_figure_says_what_an_error_is_of():
     figure = figures.evidence("transfer", {}, label="wrong boxes, %")
     assert figure.axes[0].get_xlabel() == "wrong boxes, %"
     assert isinstance(figures.evidence_table("class-boxes", {}), pd.DataFrame)
+    plt.close(figure)
+
+
+def test_a_mean_box_is_drawn_and_told_beside_the_predicted_one():
+    shown = carried_photographs()
+    largest = shown.photos.boxes.float()
+    half = largest.clone()
+    half[:, 2] = (largest[:, 0] + largest[:, 2]) / 2
+    figure = figures.boxes_on_pictures(shown, largest, half, columns=2)
+    church, fish = figure.axes
+    assert [axes.get_title() for axes in (church, fish)] == ["predicted 100 %\nmean box 50 %"] * 2
+    outlines = [{(*box.get_xy(), box.get_width(), box.get_height()) for box in axes.patches} for axes in (church, fish)]
+    assert [len(some) for some in outlines] == [2, 3]  # of the two fish one is predicted
+    for some, box in zip(outlines, half, strict=True):
+        left, top, right, bottom = box.tolist()
+        assert (left, top, right - left, bottom - top) in some
     plt.close(figure)

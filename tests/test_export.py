@@ -14,6 +14,7 @@ from vgg_lib.basics.errors import InputError
 from vgg_lib.book import answering, export
 from vgg_lib.evidence.store import Store, recorded
 from vgg_lib.networks.model import VGG, vgg
+from vgg_lib.tasks.carried_photographs import FOLDER as PHOTOGRAPHS
 from vgg_lib.training.runs import make_run
 from vgg_lib.training.weights import describe, load_net, read, save_net, write
 
@@ -146,9 +147,6 @@ def test_a_layer_that_the_engine_does_not_know_is_refused():
 
 
 def test_the_page_gets_every_net_and_photograph_as_scripts(carried, tmp_path):
-    (tmp_path / "photos").mkdir()
-    for path in (PAGE / "photos").iterdir():
-        (tmp_path / "photos" / path.name).write_bytes(path.read_bytes())
     answering.write_scripts(tmp_path, carried.parent)
     known = json.loads((tmp_path / "nets.js").read_text(encoding="utf-8").removeprefix("answers.known = ")[:-2])
     assert [net["name"] for net in known["nets"]] == ["A-jittered"] and known["missing"] == list(export.WANTED)
@@ -157,6 +155,7 @@ def test_the_page_gets_every_net_and_photograph_as_scripts(carried, tmp_path):
     assert len(numbers) == pytest.approx(known["nets"][0]["size"] * 4 / 3, abs=4)
     assert len(json.loads(described)["layers"]) == len(load_net(carried)[0].specs)
     samples = json.loads((tmp_path / "photos.js").read_text(encoding="ascii").removeprefix("answers.samples = ")[:-2])
+    assert all(set(sample) == {"name", "alt", "credit", "data"} for sample in samples)
     assert all(sample["data"].startswith("data:image/jpeg;base64,") for sample in samples)
 
 
@@ -194,21 +193,21 @@ def test_nets_that_come_with_the_library_hold_what_the_page_promises():
 
 
 def test_the_photographs_to_choose_from_are_free_named_and_small():
-    photos = json.loads((PAGE / "photos" / "photos.json").read_text(encoding="utf-8"))
-    assert {photo["file"] for photo in photos} == {path.name for path in (PAGE / "photos").glob("*.jpg")}
+    photos = json.loads((PHOTOGRAPHS / "photos.json").read_text(encoding="utf-8"))
+    assert {photo["file"] for photo in photos} == {path.name for path in PHOTOGRAPHS.glob("*.jpg")}
     for photo in photos:
         author, licence = re.search(
             r"by ([\w ]+?)(?:,.*)?, (CC BY-SA [23]\.0|CC0|public domain)$", photo["credit"]
         ).groups()
         assert author.removesuffix(", Wikimedia Commons") in TEXT and licence in TEXT
         assert len(photo["alt"]) > 40
-        with Image.open(PAGE / "photos" / photo["file"]) as image:
+        with Image.open(PHOTOGRAPHS / photo["file"]) as image:
             assert min(image.size) <= 260 and not image.getexif()
 
 
 def test_the_scripts_stay_small():
     assert sum(path.stat().st_size for path in SCRIPTS) < 60_000
-    assert sum(path.stat().st_size for path in (PAGE / "photos").glob("*.jpg")) < 120_000
+    assert sum(path.stat().st_size for path in PHOTOGRAPHS.glob("*.jpg")) < 120_000
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)

@@ -4,14 +4,18 @@ import dataclasses
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 from helpers.records import a_record
 from helpers.tiny import DIVERGING
+from PIL import Image
 from scipy.stats import binomtest
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.embedded import embedded
+from vgg_lib.data.imagenette import imagenette
+from vgg_lib.data.images import ImageTensor
 from vgg_lib.data.stand_in import write_stand_in
 from vgg_lib.evidence import measures, verdicts
 from vgg_lib.evidence.box_rule import MEASURED, ON_PHOTOGRAPHS
@@ -22,6 +26,8 @@ from vgg_lib.evidence.store import Store
 from vgg_lib.evidence.testing import Wanted, record, record_measures
 from vgg_lib.networks.preprocessing import Preprocessing
 from vgg_lib.networks.signals import Signal
+from vgg_lib.tasks.box_file import boxed_from_file
+from vgg_lib.tasks.carried_photographs import FOLDER, carried_photographs
 from vgg_lib.tasks.localisation import predict_boxes, train_boxes
 from vgg_lib.training.loop import build, train
 from vgg_lib.training.runs import make_run
@@ -121,6 +127,30 @@ def test_boxes_on_photographs_are_told_photograph_by_photograph(photographs, tmp
     assert found["right"]["mean box"] == found["right"]["whole picture"] == "111"
     assert found["errors"]["mean box"] == 0.0
     assert made.of_tests_alone and Record.from_line(made.to_line()) == made
+
+
+def test_boxes_on_carried_photographs_are_of_their_own_pixels_squashed_as_imagenettes_were(photographs):
+    run, root = photographs
+    net = untrained(run)
+    found = record_measures(net, run, ["boxes on carried photographs"], root=root).measurements
+    found = found["boxes on carried photographs"]
+    assert found["names"] == ["cathedral.jpg", "perch.jpg"] and found["trained_on"] == 3 and not found["folded"]
+    assert found["errors"]["mean box"] == 0.0 and 0 <= found["errors"]["PCR-all"] <= 100
+    shown = carried_photographs().photos
+    for image, box in zip(shown.images.load(torch.arange(2)), found["boxes"]["mean box"], strict=True):
+        height, width = image.shape[-2:]  # the stand-in's boxes go from a tenth of each side to nine
+        assert box == pytest.approx([0.1 * width, 0.1 * height, 0.9 * width, 0.9 * height], abs=0.06)
+    train = boxed_from_file(
+        imagenette("train", root, squash=224), measures.photographs_folder(root) / measures.BOX_FILE, below="train/"
+    )
+    how = dataclasses.replace(measures.BOX_NETS["PCR-all"], scale=73)
+    taught = train_boxes(net, train.photos, how)
+    for file, label, box in zip(shown.names, shown.labels, found["boxes"]["PCR-all"], strict=True):
+        with Image.open(FOLDER / file) as opened:
+            seen = torch.from_numpy(np.array(opened.resize((224, 224), Image.Resampling.BILINEAR))).permute(2, 0, 1)
+            sides = torch.tensor([opened.width, opened.height] * 2)
+        [told] = predict_boxes(taught, ImageTensor(seen[None]), label[None], 73)
+        assert box == pytest.approx((told / 224 * sides).tolist(), abs=0.06)
 
 
 def test_photographs_without_a_file_of_boxes_are_refused_before_anything_is_measured(tmp_path):

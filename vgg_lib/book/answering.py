@@ -15,6 +15,7 @@ from vgg_lib.basics.files import replacing
 from vgg_lib.book.export import FOLDER, WANTED, carried_nets
 from vgg_lib.evidence.records import Record
 from vgg_lib.networks.model import VGG
+from vgg_lib.tasks.carried_photographs import FOLDER as PHOTOGRAPHS
 from vgg_lib.training.runs import run_from_json
 from vgg_lib.training.weights import load_net, read, run_of
 
@@ -134,7 +135,7 @@ def write_script(path: Path, folder: Path) -> Path:
 
 
 def write_scripts(target: Path, folder: Path = FOLDER) -> None:
-    """Write what the page loads into its folder ``target``, which has the photographs to choose from.
+    """Write what the page loads into its folder ``target``.
 
     ``nets.js`` says which nets there are and which are missing, ``nets/`` has a script of each, and ``photos.js`` has
     the photographs themselves: a page that is opened from disk may show the pixels of no other file.
@@ -145,8 +146,9 @@ def write_scripts(target: Path, folder: Path = FOLDER) -> None:
     missing = [name for name in WANTED if name not in nets]
     told = json.dumps({"nets": [about(path) for path in nets.values()], "missing": missing}, ensure_ascii=False)
     (target / "nets.js").write_text(f"answers.known = {told};\n", encoding="utf-8")
-    photos = json.loads((target / "photos" / "photos.json").read_text(encoding="utf-8"))
-    for photo in photos:
-        pixels = base64.b64encode((target / "photos" / photo.pop("file")).read_bytes()).decode()
-        photo["data"] = f"data:image/jpeg;base64,{pixels}"
-    (target / "photos.js").write_text(f"answers.samples = {json.dumps(photos)};\n", encoding="ascii")
+    samples: list[dict[str, str]] = []
+    for photo in json.loads((PHOTOGRAPHS / "photos.json").read_text(encoding="utf-8")):
+        pixels = base64.b64encode((PHOTOGRAPHS / photo["file"]).read_bytes()).decode()
+        words = {part: photo[part] for part in ("name", "alt", "credit")}
+        samples.append(words | {"data": f"data:image/jpeg;base64,{pixels}"})
+    (target / "photos.js").write_text(f"answers.samples = {json.dumps(samples)};\n", encoding="ascii")

@@ -128,7 +128,7 @@ def imagenette(
     images: Images = PhotoFiles(paths, stem)
     if squash is not None:
         stem = stem.with_name(f"{stem.name}-{squash}")
-        images = decoded_once(stem, len(paths), lambda: _squashed(paths, squash))
+        images = decoded_once(stem, len(paths), lambda: squashed(paths, squash))
     return Photos(
         images=images,
         labels=labels,
@@ -153,8 +153,8 @@ def digest_of(paths: Sequence[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _squashed(paths: Sequence[Path], side: int) -> Iterator[torch.Tensor]:
-    """The photographs squashed to ``side`` pixels, ``(3, side, side)`` each."""
+def squashed(paths: Sequence[Path], side: int) -> Iterator[torch.Tensor]:
+    """The photographs in files, squashed to ``side`` pixels, ``(3, side, side)`` each."""
 
     def one(path: Path) -> torch.Tensor:
         image = Image.fromarray(read(path).permute(1, 2, 0).numpy())

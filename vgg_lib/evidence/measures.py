@@ -14,13 +14,15 @@ from torch import Tensor
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.folder import photo_folder
-from vgg_lib.data.imagenette import photographs_folder
+from vgg_lib.data.imagenette import photographs_folder, squashed
+from vgg_lib.data.images import Images, ImageTensor
 from vgg_lib.data.photos import Photos
 from vgg_lib.data.rescaling import middle
 from vgg_lib.networks.signals import Signal
 from vgg_lib.tasks.box_file import Boxed, boxed, boxed_from_file
 from vgg_lib.tasks.boxes import WHOLE
-from vgg_lib.tasks.localisation import Localisation, hits, mean_box, predict_boxes, train_boxes
+from vgg_lib.tasks.carried_photographs import FOLDER, carried_photographs
+from vgg_lib.tasks.localisation import Localisation, error_of, hits, mean_box, predict_boxes, train_boxes
 from vgg_lib.tasks.transfer import EVIDENCE, evaluate_transfer
 from vgg_lib.training.loop import build
 from vgg_lib.training.photographs import photographs, photos_to_test, photos_to_train
@@ -106,11 +108,8 @@ def boxes_on_photographs(trained: Trained, root: str | Path | None = None) -> di
     A character for each photograph, ``1`` where the box is right; ``single`` marks those that have one box alone.
     ``errors`` are in percent, of all.
     """
-    path, preset = _box_file(root), trained.run.preset
-    train, test = (
-        boxed_from_file(photographs(preset, split, root), path, below=f"{split}/") for split in ("train", "val")
-    )
-    sides = test.photos.images.sizes.flip(1).repeat(1, 2)
+    train, test = _photographs_with_boxes(trained, root)
+    sides = _sides(test.photos.images)
     right = {name: _found(trained, name, train.photos, test) for name in BOX_NETS}
     right["mean box"] = hits(mean_box(train.photos) * sides, test.boxes)
     right["whole picture"] = hits(WHOLE * sides, test.boxes)
@@ -123,11 +122,56 @@ def boxes_on_photographs(trained: Trained, root: str | Path | None = None) -> di
     }
 
 
-def _found(trained: Trained, name: str, train: Photos, test: Boxed) -> Tensor:
-    """Which test photographs ``(N,)`` a box net made from a classifier is right on, the class given."""
+def boxes_on_carried_photographs(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
+    """App. A on photographs that may be shown: the box of each, of PCR-all and the mean box, in its pixels.
+
+    The box net is taught as in :func:`boxes_on_photographs`, and ``errors`` are those on the same test photographs, in
+    percent. The photographs are squashed first where those of Imagenette were. ``folded`` says whether the classifier
+    had its normalisation in its weights, as carried nets have.
+    """
+    side, name = trained.run.preset.squash, "PCR-all"
+    train, test = _photographs_with_boxes(trained, root)
+    shown, images = carried_photographs().photos, test.photos.images
+    files = [FOLDER / file for file in shown.names]
+    seen = ImageTensor(torch.stack(list(squashed(files, side)))) if side else shown.images
+    box_of, mean = _taught(trained, name, train.photos), mean_box(train.photos)
+    found = {name: box_of(images, test.photos.labels), "mean box": mean * _sides(images)}
+    shares = {name: box_of(seen, shown.labels) / _sides(seen), "mean box": mean}
+    boxes = {name: share * _sides(shown.images) for name, share in shares.items()}
+    return {
+        "folded": trained.run.batch_norm and not trained.net.batch_norm,
+        "names": list(shown.names),
+        "boxes": {name: [[round(x, 1) for x in box] for box in some.tolist()] for name, some in boxes.items()},
+        "errors": {name: error_of(some, test.boxes) for name, some in found.items()},
+        "trained_on": len(train),
+        "data": {"train": train.photos.fingerprint, "test": test.photos.fingerprint},
+    }
+
+
+def _photographs_with_boxes(trained: Trained, root: str | Path | None) -> tuple[Boxed, Boxed]:
+    """Imagenette's training and test photographs whose boxes are known."""
+    path, preset = _box_file(root), trained.run.preset
+    train, test = (
+        boxed_from_file(photographs(preset, split, root), path, below=f"{split}/") for split in ("train", "val")
+    )
+    return train, test
+
+
+def _sides(images: Images) -> Tensor:
+    """Width, height, width, height of each image, ``(N, 4)``."""
+    return images.sizes.flip(1).repeat(1, 2)
+
+
+def _taught(trained: Trained, name: str, train: Photos) -> Callable[[Images, Tensor], Tensor]:
+    """A box net made from a classifier, as what gives the boxes ``(N, 4)`` of images and their labels."""
     how = dataclasses.replace(BOX_NETS[name], scale=middle(trained.run.scale), seed=trained.run.seed)
     net = train_boxes(trained.net, train, how)
-    return hits(predict_boxes(net, test.photos.images, test.photos.labels, how.scale), test.boxes)
+    return lambda images, labels: predict_boxes(net, images, labels, how.scale)
+
+
+def _found(trained: Trained, name: str, train: Photos, test: Boxed) -> Tensor:
+    """Which test photographs ``(N,)`` a box net made from a classifier is right on, the class given."""
+    return hits(_taught(trained, name, train)(test.photos.images, test.photos.labels), test.boxes)
 
 
 def _error(right: Tensor) -> float:
@@ -166,6 +210,7 @@ def signals_on_the_way(trained: Trained, root: str | Path | None = None) -> dict
 MEASURES = {
     **{name: box_error(name) for name in BOX_NETS},
     "boxes on photographs": Measure(boxes_on_photographs, _box_file),
+    "boxes on carried photographs": Measure(boxes_on_carried_photographs, _box_file),
     "signals": Measure(signals_on_the_way, of_diverged=True),
     "transfer": Measure(transfer, _transfer_photos),
     "untrained": Measure(transfer_untrained, _transfer_photos),

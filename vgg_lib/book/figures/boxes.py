@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
-from vgg_lib.book.figures.style import BLACK, ORANGE, SKY
+from vgg_lib.book.figures.style import BLACK, ORANGE, PURPLE, SKY
 from vgg_lib.tasks.box_file import Boxed
 from vgg_lib.tasks.boxes import overlap
 
@@ -32,14 +32,22 @@ def _fits(boxed: Boxed, predicted: Tensor) -> list[float]:
 
 @drawn
 def boxes_on_pictures(
-    boxed: Boxed, predicted: Tensor, *, name: str = "predicted", columns: int = 4, narrow: bool = False
+    boxed: Boxed,
+    predicted: Tensor,
+    mean: Tensor | None = None,
+    *,
+    name: str = "predicted",
+    columns: int = 4,
+    narrow: bool = False,
 ) -> Figure:
     """Pictures with their true boxes and another each ``(N, 4)``, in pixels; the overlap in percent above.
 
-    ``name`` says what the other boxes are.
+    ``name`` says what the other boxes are. With ``mean`` boxes ``(N, 4)`` these are drawn too, and their overlap told.
     """
     across, columns = (NARROW, min(columns, 2)) if narrow else (WIDE, columns)
-    rows, fits = math.ceil(len(boxed) / columns), _fits(boxed, predicted)
+    kinds = {name: (ORANGE, predicted)} | ({} if mean is None else {"mean box": (PURPLE, mean)})
+    fits = {kind: _fits(boxed, boxes) for kind, (_, boxes) in kinds.items()}
+    rows = math.ceil(len(boxed) / columns)
     fig, axes = plt.subplots(rows, columns, figsize=(across, rows * (across / columns + 0.25)), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
@@ -48,12 +56,15 @@ def boxes_on_pictures(
         ax.imshow(image.permute(1, 2, 0).numpy())
         for box in boxed.boxes[i]:
             _outline(ax, box, SKY)
-        _outline(ax, predicted[i], ORANGE)
+        for colour, boxes in reversed(kinds.values()):
+            _outline(ax, boxes[i], colour)
         ax.set(xlim=(0, image.shape[2]), ylim=(image.shape[1], 0))
         what = boxed.photos.classes[int(boxed.photos.labels[i])]
-        ax.set_title(f"{what} {100 * fits[i]:.0f} %", fontsize=9, loc="center", color=BLACK)
-    lines = [Line2D([], [], color=colour, linewidth=2) for colour in (SKY, ORANGE)]
-    fig.legend(lines, ["true", name], loc="outside lower center", ncols=2)
+        told = [f"{kind if mean is not None else what} {100 * fit[i]:.0f} %" for kind, fit in fits.items()]
+        ax.set_title("\n".join(told), fontsize=9, loc="center", color=BLACK)
+    colours = {"true": SKY} | {kind: colour for kind, (colour, _) in kinds.items()}
+    lines = [Line2D([], [], color=colour, linewidth=2) for colour in colours.values()]
+    fig.legend(lines, list(colours), loc="outside lower center", ncols=len(colours))
     return fig
 
 
