@@ -38,6 +38,12 @@ def test_layers_and_classes_are_means_of_the_seeds_of_each_net_of_the_claim():
     assert by_class.loc["D"].to_dict() == {"truck": 30.0, "dog": 40.0, "the other 2": 65.0}
 
 
+def test_pixels_are_a_level_where_they_are_recorded():
+    assert figures.transfer_of_pixels(known(a_record(normalised("A").run(0)))) == {}
+    of_pixels = a_record(normalised("D").run(0), measurements={"pixels": {"error": 62.5}})
+    assert figures.transfer_of_pixels(known(of_pixels)) == {"pixels": 62.5}
+
+
 def test_without_a_record_there_is_nothing_and_the_figure_says_so():
     assert figures.transfer_by_layer({}).empty and figures.transfer_by_class({}).empty
     figure = figures.errors_by_layer({})

@@ -29,6 +29,7 @@ from vgg_lib.networks.signals import Signal
 from vgg_lib.tasks.box_file import boxed_from_file
 from vgg_lib.tasks.carried_photographs import FOLDER, carried_photographs
 from vgg_lib.tasks.localisation import predict_boxes, train_boxes
+from vgg_lib.tasks.transfer import Transfer, evaluate_pixels
 from vgg_lib.training.loop import build, train
 from vgg_lib.training.runs import make_run
 from vgg_lib.training.signals import signals_at
@@ -65,6 +66,19 @@ def test_the_error_is_that_of_the_box_net_taught_as_table_8_says(monkeypatch, ru
     assert all(map(math.isfinite, overlaps))
     wrong = sum(one <= 0.5 for one in overlaps)
     assert MEASURES["PCR"].take(Trained(run, net, ()), None) == {"error": round(100 * wrong / 60, 2)}
+
+
+def test_pixels_are_measured_without_any_net(monkeypatch, tmp_path):
+    train, test = (embedded(split).take(torch.arange(count)) for split, count in (("train", 200), ("val", 100)))
+    how = Transfer("embedded", train_per_class=10, test_per_class=5, costs=(1.0, 10.0))
+    monkeypatch.setattr(measures, "_transfer_photos", lambda root: (train, test))
+    monkeypatch.setattr(measures, "EVIDENCE", how)
+    found = MEASURES["pixels"].take(None, None)
+    expected = evaluate_pixels(train, test, how)
+    assert found["error"] == expected.error and found["classes"] == expected.errors and found["cost"] == expected.cost
+    assert found["data"] == {"train": train.fingerprint, "test": test.fingerprint}
+    with pytest.raises(InputError, match="put CIFAR-10's pictures there"):
+        MEASURES["pixels"].check(tmp_path)
 
 
 def test_signals_are_measured_on_the_way_of_nets_that_diverge_too():

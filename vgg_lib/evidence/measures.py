@@ -23,7 +23,7 @@ from vgg_lib.tasks.box_file import Boxed, boxed, boxed_from_file
 from vgg_lib.tasks.boxes import WHOLE
 from vgg_lib.tasks.carried_photographs import FOLDER, carried_photographs
 from vgg_lib.tasks.localisation import Localisation, error_of, hits, mean_box, predict_boxes, train_boxes
-from vgg_lib.tasks.transfer import EVIDENCE, evaluate_transfer
+from vgg_lib.tasks.transfer import EVIDENCE, evaluate_pixels, evaluate_transfer
 from vgg_lib.training.loop import build
 from vgg_lib.training.photographs import photographs, photos_to_test, photos_to_train
 from vgg_lib.training.signals import signals_at
@@ -67,6 +67,18 @@ def transfer_untrained(trained: Trained, root: str | Path | None = None) -> dict
     net.preprocessing = trained.net.preprocessing
     [last] = evaluate_transfer(net, *_transfer_photos(root), dataclasses.replace(EVIDENCE, layers=("fc7",)))
     return {"error": last.error, "cost": last.cost}
+
+
+def transfer_of_pixels(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
+    """What :func:`transfer` gives on the pixels themselves: no net has part in it, so that it is the same for all."""
+    train, test = _transfer_photos(root)
+    found = evaluate_pixels(train, test, EVIDENCE)
+    return {
+        "error": found.error,
+        "classes": found.errors,
+        "cost": found.cost,
+        "data": {"train": train.fingerprint, "test": test.fingerprint},
+    }
 
 
 def _transfer_photos(root: str | Path | None) -> tuple[Photos, Photos]:
@@ -211,6 +223,7 @@ MEASURES = {
     **{name: box_error(name) for name in BOX_NETS},
     "boxes on photographs": Measure(boxes_on_photographs, _box_file),
     "boxes on carried photographs": Measure(boxes_on_carried_photographs, _box_file),
+    "pixels": Measure(transfer_of_pixels, _transfer_photos),
     "signals": Measure(signals_on_the_way, of_diverged=True),
     "transfer": Measure(transfer, _transfer_photos),
     "untrained": Measure(transfer_untrained, _transfer_photos),

@@ -40,7 +40,7 @@ from vgg_lib.book.figures.training import (
     photo_page,
     picture_row,
 )
-from vgg_lib.book.figures.transfer import errors_by_layer, transfer_by_class, transfer_by_layer
+from vgg_lib.book.figures.transfer import errors_by_layer, transfer_by_class, transfer_by_layer, transfer_of_pixels
 from vgg_lib.book.figures.views import cell_answers, protocol_views, score_maps, window_contexts
 
 __all__ = [
@@ -100,6 +100,7 @@ __all__ = [
     "trainings",
     "transfer_by_class",
     "transfer_by_layer",
+    "transfer_of_pixels",
     "turning_point",
     "use_style",
     "versions",

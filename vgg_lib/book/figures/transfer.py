@@ -51,6 +51,13 @@ def transfer_by_layer(known: Known | None = None) -> pd.DataFrame:
     return pd.DataFrame({name: pd.DataFrame(layers).mean() for name, layers in found.items()})
 
 
+def transfer_of_pixels(known: Known | None = None) -> dict[str, float]:
+    """The error in percent of the same SVM on the pixels themselves, if known: a level for :func:`errors_by_layer`."""
+    known = recorded_evidence() if known is None else known
+    found = [record.measurements["pixels"]["error"] for record in known.values() if "pixels" in record.measurements]
+    return {"pixels": found[0]} if found else {}
+
+
 def transfer_by_class(known: Known | None = None) -> pd.DataFrame:
     """Errors in percent on the last layer's features: a row a net; the classes of known kind, the others' mean."""
     rows = {}
