@@ -22,7 +22,7 @@ def record_of(run, error, transfer=None):
 
 
 def test_deeper_was_worse_until_the_layers_were_normalised():
-    said = findings.normalisation_and_depth(recorded("pilot").latest().values())
+    said = findings.normalisation_and_depth(recorded("pilot").latest())
     assert re.findall(r"by ([\d.]+) points \*(\w+)\*", said)[0][1] == "more", "its headline says so"
     assert [way for _, way in re.findall(r"by ([\d.]+) points \*(\w+)\*", said)] == ["more", "more", "less"]
 
@@ -40,11 +40,13 @@ def test_a_difference_is_one_of_means_over_the_seeds_that_both_networks_have():
         pilot("A", 80, True, 0, 14.0), pilot("D", 80, True, 0, 12.8),
         pilot("D", 80, True, 0, 80.0, learning_rate=0.1), pilot("D", 40, False, 0, 80.0, input_scale="paper"),
     ]  # fmt: skip
-    said = findings.normalisation_and_depth(runs)
+    known = {record.key: record for record in runs}
+    said = findings.normalisation_and_depth(known)
     told = [("1.0", "more"), ("1.5", "less"), ("1.2", "less")]
     assert re.findall(r"by ([\d.]+) points \*(\w+)\*", said) == told
-    failed = dataclasses.replace(runs[0], outcome="failed", reason="for a test")
-    assert findings.normalisation_and_depth([failed, *runs]) == said
+    failed = pilot("A", 40, False, 1, 50.0)
+    failed = dataclasses.replace(failed, outcome="failed", reason="for a test")
+    assert findings.normalisation_and_depth(known | {failed.key: failed}) == said
 
 
 def test_small_filters_cost_what_the_layers_say():
