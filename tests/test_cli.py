@@ -236,6 +236,7 @@ def test_a_full_disk_leaves_no_half_file(vgg_lib, tmp_path, full_disk):
         (["claim", "width"], "unknown claim 'width': choose from no-normalisation, stacking"),
         (["describe", "D", "--width", "0.001"], "width 0.001 leaves conv1_1 without channels: choose 1/64"),
         (["describe", "D", "--image-size", "31"], "image size 31 is too small"),
+        (["status", "--claim", "depth"], "--claim is part of a study: name it too"),
         (["evaluate"], "run `vgg-lib train` first"),
         (["evaluate", "--weights", CARRIED, "--scale", "31"], "test scale 31 is below the crop of 32 pixels"),
         (["evaluate", "--weights", CARRIED, "--no-dense"], "a grid of crops, or both: this one has neither"),

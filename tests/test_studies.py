@@ -178,3 +178,31 @@ def test_records_in_any_order_ask_for_no_other_runs(seed):
 def test_an_unknown_study_is_refused():
     with pytest.raises(InputError, match="unknown study 'none': choose from pilot, precision"):
         study("none")
+
+
+def test_a_claim_asks_for_what_judges_it_alone():
+    asked = study("evidence", ["small-filters", "depth"]).runs({})
+    assert [(run.seed, run.network) for run in asked] == [(s, n) for s in range(5) for n in ("B-5x5", "B", "A", "D")]
+    assert all(run.batch_norm and run.train_on == "all" for run in asked)
+    assert [run.seed for run in study("evidence", ["depth"]).runs({}, seeds=1)] == [0, 0]
+    assert set(asked) < set(study("evidence").runs({}))
+
+
+def test_what_a_claims_runs_start_from_is_asked_for_before_them():
+    asked = study("evidence", ["warm-start"]).runs({})
+    for at, run in enumerate(asked):
+        assert run.warm_start is None or run.warm_start in [other.key for other in asked[:at]]
+    assert sum(run.warm_start is not None for run in asked) == 5
+
+
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [
+        ("none", "unknown claim 'none'"),
+        ("class-boxes", "claim class-boxes is judged by study localisation, not by evidence"),
+        ("stacking", "claim stacking needs no training: `vgg-lib claim stacking`"),
+    ],
+)
+def test_a_claim_that_a_study_does_not_judge_is_refused(claim, said):
+    with pytest.raises(InputError, match=said):
+        study("evidence", ["depth", claim])

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.commands.shared import DataFolder, Seeds, StudyName, StudyStore, study_store, workshop
+from vgg_lib.commands.shared import Claims, DataFolder, Seeds, StudyName, StudyStore, study_store, workshop
 from vgg_lib.commands.status import show_status
 from vgg_lib.evidence.agenda import Agenda
 from vgg_lib.evidence.cluster import ClusterQueue
@@ -23,6 +23,7 @@ from vgg_lib.evidence.studies import study
 
 def run(
     study_name: StudyName,
+    claim: Claims = None,
     seeds: Seeds = None,
     workers: Annotated[int, typer.Option(help="Runs at once; 0 for one a core, or one on a GPU.")] = 0,
     again: Annotated[bool, typer.Option("--again", help="Train failed runs again.")] = False,
@@ -39,7 +40,8 @@ def run(
     store: StudyStore = None,
 ) -> None:
     """Train what a study still needs. Stop it when you like: started again it goes on where it stopped."""
-    agenda = Agenda(study(study_name), study_store(study_name, store), workshop(), seeds, again, other_photographs)
+    asked = study(study_name, claim or ())
+    agenda = Agenda(asked, study_store(study_name, store), workshop(), seeds, again, other_photographs)
     if scheduler and workers:
         raise InputError(f"--workers {workers} is for this machine: a cluster has as many as you started, leave it out")
     if folder and not scheduler:

@@ -18,6 +18,9 @@ from vgg_lib.training.presets import PRESETS
 NetworkName = Annotated[str, typer.Option(help=f"One of {', '.join(NETWORKS)}.")]
 PresetName = Annotated[str, typer.Option("--preset", help=f"One of {', '.join(PRESETS)}.")]
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help=f"One of {', '.join(STUDIES)}.")]
+Claims = Annotated[
+    list[str] | None, typer.Option("--claim", help="Only what judges this claim; may be given several times.")
+]
 Seeds = Annotated[int | None, typer.Option(help="Runs of each arm; else as many as the study wants.")]
 DataFolder = Annotated[
     Path | None, typer.Option(help="Folder that holds Imagenette; else VGG_LIB_DATA, the cache folder, a download.")

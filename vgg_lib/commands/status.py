@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from vgg_lib.commands.shared import Seeds, StudyStore, study_store, workshop
+from vgg_lib.basics.errors import InputError
+from vgg_lib.commands.shared import Claims, Seeds, StudyStore, study_store, workshop
 from vgg_lib.evidence.agenda import Agenda
 from vgg_lib.evidence.queue import Queue
 from vgg_lib.evidence.studies import STUDIES, study
@@ -14,13 +15,16 @@ from vgg_lib.evidence.studies import STUDIES, study
 
 def status(
     study_name: Annotated[str | None, typer.Argument(metavar="STUDY", help="Else every study.")] = None,
+    claim: Claims = None,
     seeds: Seeds = None,
     workers: Annotated[int, typer.Option(help="Runs at once, for the hours left.")] = 0,
     store: StudyStore = None,
 ) -> None:
     """Say which runs of a study are done, running, failed, to do, and how many hours are left."""
+    if claim and not study_name:
+        raise InputError("--claim is part of a study: name it too, such as `vgg-lib status evidence --claim depth`")
     for name in [study_name] if study_name else STUDIES:
-        agenda = Agenda(study(name), study_store(name, store), workshop(), seeds)
+        agenda = Agenda(study(name, claim or ()), study_store(name, store), workshop(), seeds)
         show_status(agenda, Queue(agenda, workers).workers)
 
 

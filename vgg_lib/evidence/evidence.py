@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from vgg_lib.evidence.arms import Arm
@@ -67,13 +67,18 @@ def runs_of_boxes(known: Known, seeds: int) -> Iterator[Run]:
     yield from _runs(GROUPS_OF_BOXES, seeds)
 
 
+def runs_that_judge(claims: Collection[str]) -> Callable[[Known, int], Iterator[Run]]:
+    """What a study asks for if it is to judge these claims alone, with the nets that their runs start from."""
+    return lambda known, seeds: _runs((Group(tuple(claims)),), seeds)
+
+
 def _runs(groups: tuple[Group, ...], seeds: int) -> Iterator[Run]:
     for group in groups:
         arms = [arm for name in group.rules for arm in arms_of(name)]
         arms += [arm for name in group.beside for arm in arms_beside(name)]
         wanted: dict[Recipe, int] = {}
         for arm, count in arms:
-            for recipe in arm.recipes:
+            for recipe in (step for trained in arm.recipes for step in trained.chain):
                 wanted[recipe] = min(seeds, max(count, wanted.get(recipe, 0)))
         for seed in range(max(wanted.values(), default=0)):
             yield from (recipe.run(seed) for recipe, count in wanted.items() if seed < count)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 
-from vgg_lib.basics.errors import check_choice
+from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.evidence import evidence
+from vgg_lib.evidence.claims import CLAIMS
 from vgg_lib.evidence.store import Known
 from vgg_lib.evidence.testing import Wanted
 from vgg_lib.networks.initialisation import Initialisation
@@ -135,7 +136,17 @@ STUDIES: dict[str, Study] = {
 }
 
 
-def study(name: str) -> Study:
-    """The study of that name; raises :class:`~vgg_lib.basics.errors.InputError` for one that does not exist."""
+def study(name: str, claims: Collection[str] = ()) -> Study:
+    """The study of that name; where ``claims`` are given, no more of it than what judges them.
+
+    Raises :class:`~vgg_lib.basics.errors.InputError` for a study that does not exist, and for a claim that does not, or
+    that this study does not judge.
+    """
     check_choice("study", name, STUDIES)
-    return STUDIES[name]
+    for claim in claims:
+        check_choice("claim", claim, CLAIMS)
+        if not evidence.arms_of(claim):
+            raise InputError(f"claim {claim} needs no training: `vgg-lib claim {claim}` says how it is judged")
+        if evidence.study_of(claim) != name:
+            raise InputError(f"claim {claim} is judged by study {evidence.study_of(claim)}, not by {name}")
+    return replace(STUDIES[name], ask=evidence.runs_that_judge(claims)) if claims else STUDIES[name]
