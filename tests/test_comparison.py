@@ -28,6 +28,12 @@ def test_a_run_lies_where_one_more_seed_is_expected_or_not(error, within):
     assert ("within" if within else "outside") in "\n".join(found.lines())
 
 
+@pytest.mark.parametrize(("middle", "low", "high"), [(3, 0, 3 + 9.94), (97, 97 - 9.94, 100)])
+def test_no_error_is_expected_below_0_or_above_100_percent(middle, low, high):
+    found = compare(record(7, middle), [record(seed, middle + 2.0 * (seed - 1)) for seed in range(3)])
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.01)
+
+
 def test_fewer_than_three_seeds_say_nothing_of_their_spread():
     found = compare(record(7, 21.0), [*OTHERS[:2], record(1, 30.0)])
     assert found.lies_within is None

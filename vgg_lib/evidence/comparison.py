@@ -23,8 +23,8 @@ ENOUGH = 3
 class Comparison:
     """A record, the recorded runs of the same recipe, and where a run of another seed is expected.
 
-    ``low`` and ``high`` are the 95 % prediction interval for one more seed, in percent; ``None`` with fewer than
-    :data:`ENOUGH` recorded seeds, or where the run failed.
+    ``low`` and ``high`` are the 95 % prediction interval for one more seed, cut at 0 and 100 %; ``None`` with fewer
+    than :data:`ENOUGH` recorded seeds, or where the run failed.
     """
 
     mine: Record
@@ -75,7 +75,8 @@ def compare(mine: Record, known: Iterable[Record] | None = None) -> Comparison:
     if len({record.run.seed for record in others}) < ENOUGH or mine.outcome == "failed":
         return Comparison(mine, others)
     reach = float(t.ppf(0.975, len(errors) - 1)) * stdev(errors) * math.sqrt(1 + 1 / len(errors))
-    return Comparison(mine, others, fmean(errors) - reach, fmean(errors) + reach)
+    middle = fmean(errors)
+    return Comparison(mine, others, max(0.0, middle - reach), min(100.0, middle + reach))
 
 
 def differences(mine: Record, others: Iterable[Record]) -> dict[str, tuple[str, str]]:

@@ -45,7 +45,7 @@ answers.parts.size = (figure) => {
     };
     const dot = (net) => (at(net, q)
       ? `<path d="M${x(q)} ${y(at(net, q).posteriors[c])}h0" style="stroke: ${colour(net)}"></path>` : "");
-    const trained = nets.map((net) => {
+    const trained = [...nets].reverse().map((net) => { // the many scales first: the one lies among them
       const [from, to] = [].concat(net.scale, net.scale);
       return `<path class="trained" d="M${x(from - 1)} 51.5H${x(to + 1)}" style="stroke: ${colour(net)}"></path>`;
     });
