@@ -40,8 +40,11 @@ def test_layers_and_classes_are_means_of_the_seeds_of_each_net_of_the_claim():
 
 def test_pixels_are_a_level_where_they_are_recorded():
     assert figures.transfer_of_pixels(known(a_record(normalised("A").run(0)))) == {}
-    of_pixels = a_record(normalised("D").run(0), measurements={"pixels": {"error": 62.5}})
+    classes = {"truck": 60.0, "dog": 70.0, "cat": 50.0, "ship": 70.0}
+    of_pixels = a_record(normalised("D").run(0), measurements={"pixels": {"error": 62.5, "classes": classes}})
     assert figures.transfer_of_pixels(known(of_pixels)) == {"pixels": 62.5}
+    by_class = figures.transfer_by_class(known(of_pixels))
+    assert by_class.loc["pixels"].to_dict() == {"truck": 60.0, "dog": 70.0, "the other 2": 60.0}
 
 
 def test_without_a_record_there_is_nothing_and_the_figure_says_so():
@@ -58,7 +61,11 @@ def test_each_net_is_a_line_over_its_layers_in_its_networks_colour():
     assert net.get_color() == jittered.get_color() == figures.COLOURS["D"]
     assert net.get_linestyle() != jittered.get_linestyle()
     assert list(level.get_ydata()) == [5.0, 5.0]
+    assert figure.axes[0].get_ylim()[0] == 0, "nothing that is drawn lies below the axis"
     plt.close(figure)
+    high = figures.errors_by_layer({"D": {"pool1": 61.0, "fc7": 45.0}}, {"pixels": 62.0})
+    assert high.axes[0].get_ylim()[0] == 40
+    plt.close(high)
 
 
 def test_boxes_are_as_strong_as_their_scores_and_the_weakest_are_left_out():

@@ -135,5 +135,7 @@ def test_there_is_no_box_for_a_claim_that_does_not_exist():
 
 @pytest.mark.parametrize(("waits", "p", "said"), [(True, 0.01, True), (False, 0.01, False), (True, 0.2, False)])
 def test_a_verdict_that_a_milder_correction_could_change_says_so(waits, p, said):
-    found = Judgement("inconclusive", (5, 5), "points", effect=2.0, low=1.0, high=3.0, p=p, p_holm=0.2)
-    assert ("Not the last word" in pieces.Box(claim("context"), found, waits).lines()) == said
+    found = Judgement("reproduced", (5, 5), "points", effect=2.0, low=1.0, high=3.0, p=p).at(0.2, waits=waits)
+    lines = pieces.Box(claim("context"), found).lines()
+    assert lines["Verdict"] == ("inconclusive so far" if said else "inconclusive")
+    assert ("Not the last word" in lines) == said

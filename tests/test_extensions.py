@@ -16,7 +16,7 @@ from sphinx.cmd.build import build_main
 
 from vgg_lib.evidence.claims import CLAIMS
 from vgg_lib.evidence.store import recorded, studies_with_records
-from vgg_lib.evidence.verdicts import verdicts
+from vgg_lib.evidence.verdicts import status, verdicts
 
 EXTENSIONS = Path(__file__).parent.parent / "book" / "_ext"
 CONF = f"""
@@ -255,7 +255,8 @@ def test_the_front_page_lists_every_claim_once_under_its_verdict(monkeypatch):
     monkeypatch.syspath_prepend(EXTENSIONS)
     lines = importlib.import_module("kept_true").board().splitlines()
     for name, judgement in verdicts().items():
-        verdict = judgement.verdict if judgement and judgement.verdict != "to be tested" else "waiting for runs"
+        waits = judgement is None or judgement.verdict == "to be tested"
+        verdict = "rule committed, waiting for runs" if waits else status(judgement)
         link = f"[{CLAIMS[name].short}](../notebooks/{CLAIMS[name].chapter}.ipynb)"
         [line] = [line for line in lines if link in line]
         assert line.startswith(f"- **{verdict}** ({line.count('](')}): ")

@@ -251,6 +251,23 @@ def test_verdicts_are_corrected_for_one_another(monkeypatch):
     assert tests[0].p_holm == pytest.approx(0.002 * len(tests))
 
 
+@pytest.mark.parametrize(("missing", "said"), [(True, "inconclusive so far"), (False, "inconclusive")])
+def test_a_verdict_is_not_the_last_while_claims_it_is_corrected_with_miss_runs(monkeypatch, missing, said):
+    some = Judgement("reproduced", (5, 5), effect=1.0, low=0.5, high=1.5, p=0.01)
+    other = Judgement("to be tested", (1, 5)) if missing else dataclasses.replace(some, p=0.6)
+    monkeypatch.setattr(Superiority, "judge", lambda self, known: some)
+    monkeypatch.setattr(Equivalence, "judge", lambda self, known: other)
+    found = verdicts.verdicts({})["depth"]
+    assert (found.verdict, verdicts.status(found)) == ("inconclusive", said)
+
+
+@pytest.mark.parametrize("name", verdicts.tested_claims())
+def test_a_rule_says_which_arms_help_to_estimate_its_spread(name):
+    rule = CLAIMS[name].rule
+    helpers = str(rule).partition("with the help of (")[2].removesuffix(").")
+    assert helpers == " | ".join(str(recipe) for arm in rule.pool for recipe in arm.recipes)
+
+
 def test_records_of_other_photographs_judge_nothing():
     errors = {of: [20.0] * 2 for of in CLAIMS["depth"].rule.arms()}
     others = known(errors, data={"test": "ab", "test differs": "20 photographs instead of 3,925"})
@@ -295,6 +312,7 @@ def test_the_family_of_rules_errs_in_five_percent_of_scoreboards_at_most(monkeyp
 def test_a_rule_says_itself_in_a_sentence():
     assert str(CLAIMS["depth"].rule) == (
         "Superiority over 5 seeds: the error of (A normalised, dense at Q = 73, mirrored too) less that of "
-        "(D normalised, dense at Q = 73, mirrored too) is above 0."
+        "(D normalised, dense at Q = 73, mirrored too) is above 0. The spread is estimated with the help of (B-5x5 "
+        "normalised | B normalised | C normalised)."
     )
     assert str(normalised("D", (73, 146))) == "D normalised, S = [73;146]"

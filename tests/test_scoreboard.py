@@ -137,7 +137,8 @@ def test_figure_table_and_verdicts_say_the_same(monkeypatch, seeds):
         assert one.ours[0] * one.unit == pytest.approx(judgement.effect)
         assert dot.get_offsets()[0][0] == pytest.approx(min(max(one.ours[0], ENDS[0]), ENDS[1]))
         assert to_hex(dot.get_facecolor()[0]) == VERDICTS[judgement.verdict].lower()
-        assert (row["verdict"], row["seeds"]) == (judgement.verdict, "{} of {}".format(*judgement.seeds))
+        verdict = judgement.verdict if judgement.is_whole else "rule committed"
+        assert (row["verdict"], row["seeds"]) == (verdict, "{} of {}".format(*judgement.seeds))
 
 
 def test_claims_of_no_difference_are_measured_by_their_margin_and_stand_last(monkeypatch):
@@ -158,6 +159,18 @@ def test_an_effect_off_the_axis_is_an_arrow_at_its_end(monkeypatch):
     far = dataclasses.replace(where_claims_stand({})[0], ours=(9.0, 8.0, 10.0))
     [axes] = standings([far]).axes
     assert axes.collections[-1].get_offsets()[0][0] == ENDS[1] == axes.get_xlim()[1]
+
+
+@pytest.mark.parametrize(
+    ("ours", "arrows"),
+    [((1.0, 0.5, 1.5), []), ((5.0, 3.0, 8.0), [(ENDS[1], ">")]), ((0.0, -9.0, 9.0), [(ENDS[0], "<"), (ENDS[1], ">")])],
+)
+def test_an_interval_that_goes_beyond_the_axis_ends_in_an_arrow(monkeypatch, ours, arrows):
+    imagine(monkeypatch)
+    one = dataclasses.replace(where_claims_stand({})[0], ours=ours)
+    [axes] = standings([one]).axes
+    marked = [line for line in axes.lines if line.get_marker() in ("<", ">")]
+    assert [(line.get_xdata()[0], line.get_marker()) for line in marked] == arrows
 
 
 def test_a_difference_within_two_standard_errors_has_another_colour():

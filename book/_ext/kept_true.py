@@ -15,7 +15,7 @@ from sphinx.config import Config
 from sphinx.util.docutils import SphinxDirective
 
 VERDICTS = ("reproduced", "contradicted", "inconclusive")
-WAITING = "waiting for runs"
+WAITING = "rule committed, waiting for runs"
 PACKAGES = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "jupyter-book", "nbval")
 
 
@@ -83,12 +83,13 @@ def status(*_: object) -> str:
 def board(*_: object) -> str:
     """Which claims have which verdict, each with the way to its chapter."""
     from vgg_lib.evidence.claims import CLAIMS
+    from vgg_lib.evidence.verdicts import status as in_words
     from vgg_lib.evidence.verdicts import verdicts
 
-    found: dict[str, list[str]] = {verdict: [] for verdict in (*VERDICTS, WAITING)}
+    found: dict[str, list[str]] = {verdict: [] for verdict in (*VERDICTS, f"{VERDICTS[-1]} so far", WAITING)}
     for name, claim in verdicts().items():
         short, chapter = CLAIMS[name].short, CLAIMS[name].chapter
-        verdict = claim.verdict if claim and claim.verdict in VERDICTS else WAITING
+        verdict = in_words(claim) if claim and claim.verdict in VERDICTS else WAITING
         found[verdict].append(f"[{short}](../notebooks/{chapter}.ipynb)" if chapter else short)
     told = [f"- **{verdict}** ({len(names)}): {', '.join(names)}" for verdict, names in found.items() if names]
     return "\n".join(told)

@@ -67,7 +67,7 @@ def test_neighbours_compete_where_they_are_large(visit):
     left = "(bars) => bars.map((bar) => Number(bar.style.getPropertyValue('--after')))"
     assert max(shares.evaluate_all(left)) < 2**-0.75
     page.locator("input[name=by]").fill("70")
-    assert "next to nothing of it" in says.inner_text() and "next to nothing in the mean" in says.inner_text()
+    assert "next to nothing of it" in says.inner_text() and "loses next to nothing" in says.inner_text()
     page.locator("input[name=alpha]").fill("-0.25")  # some 70² times as large
     assert "next to nothing" not in says.inner_text()
     page.get_by_role("button", name="Back").click()

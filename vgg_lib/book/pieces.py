@@ -15,9 +15,9 @@ from vgg_lib.book.scoreboard import effect
 from vgg_lib.evidence.claims import Claim, claim
 from vgg_lib.evidence.evidence import study_of
 from vgg_lib.evidence.price import runs_of
-from vgg_lib.evidence.rules import LEVEL, Judgement
+from vgg_lib.evidence.rules import Judgement
 from vgg_lib.evidence.store import Known
-from vgg_lib.evidence.verdicts import evidence, status, tested_claims, verdicts
+from vgg_lib.evidence.verdicts import evidence, status, verdicts
 
 #: Text that stands among numbers: one with commas or rounded by hand, "over 999", or a dash where there is none.
 _NUMBER = re.compile(r"(over )?−?[\d,.]+|–")
@@ -87,12 +87,11 @@ def _cell(tag: str, value: object, kind: str, more: str = "") -> str:
 class Box:
     """The verdict on a claim, made from the claim's rule and the records: nothing in it is typed.
 
-    ``waits`` where claims that are corrected with it are not whole yet. ``records`` are those that judge it so far.
+    ``records`` are those that judge it so far.
     """
 
     claim: Claim
     judgement: Judgement | None
-    waits: bool = False
     records: Known = field(default_factory=dict)
 
     def lines(self) -> dict[str, str]:
@@ -113,13 +112,13 @@ class Box:
         lines = {"Effect": effect(judged)}
         if judged.p_holm is not None:
             lines["p, corrected for all claims"] = f"{judged.p_holm:.2g}"
-            if self.waits and judged.verdict == "inconclusive" and judged.p is not None and judged.p < LEVEL:
+            if judged.provisional:
                 lines["Not the last word"] = (
                     f"by itself p is {judged.p:.2g}. Claims whose runs are missing count as showing nothing, so the "
                     "correction can become milder"
                 )
         if judged.smallest_detectable is not None:
-            lines["Smallest effect that this test could see"] = f"{judged.smallest_detectable:.2f} points"
+            lines["Smallest effect that this test could see by itself"] = f"{judged.smallest_detectable:.2f} points"
         if judged.mixed:
             lines["Its records come from"] = ", ".join(judged.mixed)
         return lines
@@ -154,7 +153,5 @@ class Box:
 def verdict(name: str) -> Box:
     """The box with the verdict on a claim; raises :class:`~vgg_lib.basics.errors.InputError` for an unknown one."""
     judging, known = claim(name), evidence()
-    judged = verdicts(known)
-    missing = any(found is None or not found.is_whole for found in map(judged.get, tested_claims()))
     there = {run.key: known[run.key] for run in runs_of(name) if run.key in known}
-    return Box(judging, judged[name], missing, there)
+    return Box(judging, verdicts(known)[name], there)

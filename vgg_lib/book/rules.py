@@ -45,7 +45,7 @@ def power() -> str:
         "photographs": "if the spread is that on … photographs",
         "seeds": "seeds",
         "power for a point": "power for 1 point",
-        f"first of {count}": f"the same at 5 % / {count}",
+        f"first of {count}": f"the same where Holm is strictest (5 % / {count})",
         "smallest effect": "smallest effect (points)",
         "smallest margin": "smallest margin (points)",
     }

@@ -63,7 +63,7 @@ def standings_table(known: Known | None = None) -> pd.DataFrame:
     for name, judgement in verdicts(known).items():
         if judgement is not None and name in tested_claims():
             rows[name] = {
-                "verdict": judgement.verdict,
+                "verdict": status(judgement).partition(",")[0],
                 "effect": judgement.effect,
                 "95 % from": judgement.low,
                 "to": judgement.high,

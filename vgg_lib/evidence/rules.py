@@ -33,7 +33,8 @@ class Judgement:
     ``effect`` and its interval are in ``unit``; ``p`` is two-sided, before the correction for the other claims, and
     1 while not all is trained. ``smallest_detectable`` is the effect that the test would have found with a probability
     of 80 %, or the margin that it could have shown, if it were the only test. ``seeds`` are those that are whole, and
-    those that the rule wants. ``mixed`` says what the records differ in that a comparison should not.
+    those that the rule wants. ``mixed`` says what the records differ in that a comparison should not. ``provisional``
+    is one that only the correction for claims whose runs are missing makes inconclusive.
     """
 
     verdict: Verdict
@@ -46,16 +47,18 @@ class Judgement:
     p_holm: float | None = None
     smallest_detectable: float | None = None
     mixed: tuple[str, ...] = ()
+    provisional: bool = False
 
     @property
     def is_whole(self) -> bool:
         """Whether all seeds that the rule wants are there."""
         return self.seeds[0] == self.seeds[1]
 
-    def at(self, p_holm: float) -> Judgement:
-        """The same with its p corrected for all claims: too large a one decides nothing."""
-        decided = p_holm < LEVEL or self.p is None or self.verdict == "to be tested"
-        return replace(self, p_holm=p_holm, verdict=self.verdict if decided else "inconclusive")
+    def at(self, p_holm: float, *, waits: bool = False) -> Judgement:
+        """The same with its p corrected for all claims: too large a one decides nothing. It ``waits`` for some."""
+        if p_holm < LEVEL or self.p is None or self.verdict == "to be tested":
+            return replace(self, p_holm=p_holm)
+        return replace(self, p_holm=p_holm, verdict="inconclusive", provisional=waits and self.p < LEVEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Superiority:
         each = "each of " if len(self.baseline) > 1 else ""
         of = " | ".join(map(str, self.baseline))
         less = f"the error of {each}({of}) less that of ({self.challenger})"
-        return f"Superiority over {self.seeds} seeds: {less} is above 0."
+        return f"Superiority over {self.seeds} seeds: {less} is above 0.{_pooled(self.pool)}"
 
     def judge(self, known: Known) -> Judgement:
         """The verdict before the correction for the other claims."""
@@ -119,7 +122,7 @@ class Equivalence:
         """The rule as a sentence."""
         return (
             f"Equivalence over {self.seeds} seeds: the errors of ({self.one}) and ({self.other}) differ by less than "
-            f"{self.margin:g} point{'s' if self.margin != 1 else ''}."
+            f"{self.margin:g} point{'s' if self.margin != 1 else ''}.{_pooled(self.pool)}"
         )
 
     def judge(self, known: Known) -> Judgement:
@@ -238,6 +241,12 @@ def contrasts(
     ]
     least = min(estimates, key=lambda estimate: estimate.effect)
     return replace(judgement, effect=least.effect, low=least.low, high=least.high), estimates
+
+
+def _pooled(pool: tuple[Arm, ...]) -> str:
+    """The arms that help to estimate a spread, as a sentence; nothing where there are none."""
+    names = [str(recipe) for arm in pool for recipe in arm.recipes]
+    return f" The spread is estimated with the help of ({' | '.join(names)})." if names else ""
 
 
 def _one_sided(estimate: Estimate) -> float:

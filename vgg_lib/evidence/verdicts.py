@@ -29,7 +29,9 @@ def verdicts(known: Known | None = None) -> dict[str, Judgement | None]:
     judged = {name: claim.rule.judge(known) if claim.rule else None for name, claim in CLAIMS.items()}
     tested = {name: found for name, found in judged.items() if found and name in tested_claims()}
     adjusted = holm({name: 1.0 if found.p is None else found.p for name, found in tested.items()})
-    return judged | {name: found.at(adjusted[name]) for name, found in tested.items() if found.p is not None}
+    waits = any(found.p is None for found in tested.values())
+    whole = {name: found for name, found in tested.items() if found.p is not None}
+    return judged | {name: found.at(adjusted[name], waits=waits) for name, found in whole.items()}
 
 
 def tested_claims() -> list[str]:
@@ -42,7 +44,7 @@ def status(judgement: Judgement | None) -> str:
     if judgement is None:
         return "no rule yet"
     if judgement.verdict != "to be tested":
-        return judgement.verdict
+        return f"{judgement.verdict} so far" if judgement.provisional else judgement.verdict
     return "rule committed, {} of {} seeds".format(*judgement.seeds)
 
 
@@ -57,6 +59,7 @@ def _as_json(name: str, j: Judgement | None) -> dict[str, Any]:
     return {
         "claim": name,
         "verdict": j.verdict,
+        "provisional": j.provisional,
         "effect": _rounded(j.effect),
         "low": _rounded(j.low),
         "high": _rounded(j.high),

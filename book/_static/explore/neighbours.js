@@ -16,7 +16,7 @@ explore.kinds.neighbours = (figure, chosen) => {
   const channels = place.slice(); // as the reader has them
   const most = 2 * Math.max(...place);
   const all = 2 * place.length - 1;
-  const short = (value) => String(Number(value.toPrecision(2)));
+  const short = (value) => String(Number(value.toPrecision(3)));
 
   const k = explore.slider("k", "k", [1, 20, 0.5], now.k);
   const alpha = explore.slider("α", "alpha", [-7, 1, 0.25], Math.log10(now.alpha));
@@ -55,7 +55,7 @@ explore.kinds.neighbours = (figure, chosen) => {
     says.textContent = shares.length
       ? `Channel ${strongest + 1} is the strongest. ${others} ${left(after[strongest] / alone[strongest])} of it: `
         + `${short(after[strongest])} is left where k alone would leave ${short(alone[strongest])}. `
-        + `From all channels together they take ${left(shares.reduce((sum, share) => sum + share, 0) / shares.length)} in the mean.`
+        + `On average, a channel that is not 0 loses ${left(shares.reduce((sum, share) => sum + share, 0) / shares.length)}.`
       : "All channels are 0, and stay so.";
     chart.setAttribute("aria-label",
       `What is left of ${place.length} channels, as shares of the largest before: ${after.map((b) => (b / tallest).toFixed(2)).join(", ")}.`);
@@ -83,5 +83,5 @@ explore.kinds.neighbours = (figure, chosen) => {
     choose(place.indexOf(Math.max(...place)));
   });
   choose(number(which));
-  return el("div", { class: "explorer-body" }, form, says, chart);
+  return el("div", { class: "explorer-body" }, chart, form, says); // the picture first: on a phone all stays in sight
 };

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
-from vgg_lib.book.figures.style import BLACK, ORANGE, PURPLE, SKY
+from vgg_lib.book.figures.style import BLACK, DARK, ORANGE, PURPLE, SKY
 from vgg_lib.tasks.box_file import Boxed
 from vgg_lib.tasks.boxes import overlap
 
@@ -93,6 +93,6 @@ def boxes_from_places(
 
 def _outline(ax: Axes, box: Tensor, colour: str, alpha: float = 1.0) -> None:
     left, top, right, bottom = box.tolist()
-    for edge, width in ((BLACK, 3.2), (colour, 1.8)):  # seen on dark and on light
+    for edge, width in ((DARK, 3.2), (colour, 1.8)):  # seen on dark and on light, in any theme
         place, size = (left, top), (right - left, bottom - top)
         ax.add_patch(Rectangle(place, *size, fill=False, edgecolor=edge, linewidth=width, alpha=alpha))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -37,7 +38,7 @@ def responses(panels: Mapping[str, tuple[Tensor, LocalResponseNorm]], *, narrow:
         places = np.arange(1, len(channels) + 1)
         axes.bar(places, after.numpy(), width=0.8, color=COLOURS["A-LRN"], label="with neighbours")
         axes.bar(places, alone.numpy(), width=0.8, color="none", edgecolor=BLACK, linewidth=0.9, label="without")
-        axes.set_title(title, fontsize=9.5)
+        axes.set_title(fill(title, 22) if narrow else title, fontsize=9.5)
         axes.set_xticks([])
         axes.set_xlabel("channels of the place", fontsize=9)
         axes.tick_params(labelsize=9)
@@ -54,7 +55,7 @@ def shares(lines: Mapping[str, Tensor], *, narrow: bool = False) -> Figure:
     for (name, values), (colour, style) in zip(lines.items(), SETTINGS, strict=False):
         ranked = np.quantile(values.flatten().double().numpy(), np.linspace(0, 1, 201))
         axes.plot(np.linspace(0, 100, 201), ranked, color=colour, linestyle=style, linewidth=2, label=name)
-    axes.set(xlabel="% of the values, by their share", ylabel="share left by neighbours")
+    axes.set(xlabel="% of the values, by their share", ylabel="share of what k would leave")
     axes.set_ylim(0, 1.05)
     axes.set_xlim(0, 100)
     axes.grid(axis="y")

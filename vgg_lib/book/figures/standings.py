@@ -57,7 +57,7 @@ def _label(one: Standing) -> str:
 
 
 def _draw_ours(axes: Axes, row: int, one: Standing, told: bool) -> None:
-    """The effect with its interval; an arrow where the effect is off the axis; where there is none, that is told."""
+    """The effect with its interval, and an arrow where one goes beyond the axis; where there is none, that is told."""
     if one.ours is None:
         if told:
             at = axes.get_yaxis_transform()
@@ -66,6 +66,9 @@ def _draw_ours(axes: Axes, row: int, one: Standing, told: bool) -> None:
     effect, low, high = one.ours
     colour = VERDICTS[one.judgement.verdict]
     axes.plot((low, high), (row + 0.18,) * 2, color=colour, linewidth=2.4, solid_capstyle="butt")
+    for end, beyond, marker in ((ENDS[0], low < ENDS[0], "<"), (ENDS[1], high > ENDS[1], ">")):
+        if beyond:
+            axes.plot(end, row + 0.18, color=colour, marker=marker, markersize=7, clip_on=False)
     shown = min(max(effect, ENDS[0]), ENDS[1])
     marker = "o" if shown == effect else ">" if effect > shown else "<"
     axes.scatter(

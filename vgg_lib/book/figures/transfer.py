@@ -25,7 +25,7 @@ def errors_by_layer(
 ) -> Figure:
     """Draw the errors in percent of each net's layers, from first to last, as a line; ``levels`` as dashed ones.
 
-    A net that is named for a network has its colour.
+    A net that is named for a network has its colour. The axis begins at the tens below the smallest error.
     """
     figure, axes = plt.subplots(figsize=(NARROW if narrow else WIDE, 3.6 if narrow else 3.4))
     for place, (name, of_layers) in enumerate(errors.items()):
@@ -35,7 +35,9 @@ def errors_by_layer(
         axes.plot(list(of_layers), list(of_layers.values()), marker="o", color=colour, linestyle=style, label=name)
     for name, level in (levels or {}).items():
         axes.axhline(level, color=GREY, linestyle=(0, (4, 3)), label=name)
-    axes.set(ylabel="error, %", ylim=(0, None))
+    shown = [error for of_layers in errors.values() for error in of_layers.values()] + [*(levels or {}).values()]
+    least = min(shown, default=0.0)
+    axes.set(ylabel="error, %", ylim=(10 * (least // 10), None))
     axes.grid(axis="y")
     if errors or levels:
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2 if narrow else 4)
@@ -53,15 +55,23 @@ def transfer_by_layer(known: Known | None = None) -> pd.DataFrame:
 
 def transfer_of_pixels(known: Known | None = None) -> dict[str, float]:
     """The error in percent of the same SVM on the pixels themselves, if known: a level for :func:`errors_by_layer`."""
+    return {name: found["error"] for name, [found] in _pixels(known).items()}
+
+
+def _pixels(known: Known | None) -> dict[str, list[dict[str, Any]]]:
+    """What was measured of the pixels, in the form of :func:`_measured`."""
     known = recorded_evidence() if known is None else known
-    found = [record.measurements["pixels"]["error"] for record in known.values() if "pixels" in record.measurements]
-    return {"pixels": found[0]} if found else {}
+    found = [record.measurements["pixels"] for record in known.values() if "pixels" in record.measurements]
+    return {"pixels": found[:1]} if found else {}
 
 
 def transfer_by_class(known: Known | None = None) -> pd.DataFrame:
-    """Errors in percent on the last layer's features: a row a net; the classes of known kind, the others' mean."""
+    """Errors in percent on the last layer's features: a row a net; the classes of known kind, the others' mean.
+
+    The last row is of the pixels themselves, if they are known.
+    """
     rows = {}
-    for name, measured in _measured(known).items():
+    for name, measured in (_measured(known) | _pixels(known)).items():
         mean = pd.DataFrame([one["classes"] for one in measured]).mean()
         others = mean.drop(list(KNOWN_KINDS))
         rows[name] = {kind: mean[kind] for kind in KNOWN_KINDS} | {f"the other {len(others)}": others.mean()}
