@@ -205,7 +205,15 @@ def test_boxes_on_photographs_are_judged_by_those_that_only_one_is_right_on(net,
 
 def test_photographs_with_several_boxes_do_not_count():
     judged = ON_PHOTOGRAPHS.judge(recorded("1111", "0000", "1010"))
-    assert (judged.photographs, judged.net, judged.mean_box, judged.only_net) == (2, 2, 0, 2)
+    assert (judged.photographs, judged.net, judged.blind, judged.only_net) == (2, 2, 0, 2)
+
+
+def test_another_answer_that_looks_at_no_photograph_may_be_the_baseline():
+    known = recorded("1" * 10 + "0" * 10, "0" * 20, "1" * 20)
+    next(iter(known.values())).measurements[MEASURED]["right"]["whole picture"] = "1" * 20
+    judged = dataclasses.replace(ON_PHOTOGRAPHS, baseline="whole picture").judge(known)
+    assert (judged.blind, judged.only_net, judged.only_blind) == (20, 0, 10)
+    assert judged.verdict == "the whole picture is better"
 
 
 def test_without_a_record_of_boxes_nothing_is_judged():
