@@ -22,6 +22,7 @@ from vgg_lib.evaluation.posteriors import posteriors, top_errors
 from vgg_lib.evaluation.protocols import Protocol
 from vgg_lib.evidence.store import Store, recorded
 from vgg_lib.networks.model import vgg
+from vgg_lib.training.runs import make_run
 from vgg_lib.training.weights import load_net, save_net
 
 CARRIED = Path(str(files("vgg_lib"))) / "weights_carried" / "things.safetensors"
@@ -76,6 +77,27 @@ def test_export_writes_weights_and_script_beside_each_other(vgg_lib, tmp_path):
     assert {path.name for path in (tmp_path / "mine").iterdir()} == {"A-jittered.safetensors", "A-jittered.js"}
 
 
+def test_export_writes_over_no_weights_that_it_was_given(vgg_lib, tmp_path):
+    records = Path(str(files("vgg_lib"))) / "records" / "things.jsonl"
+    own = tmp_path / "A-jittered.safetensors"  # what the export of these weights is called
+    own.write_bytes(CARRIED.read_bytes())
+    said = vgg_lib("export", own, "--store", records, "--folder", tmp_path)
+    assert said.code == 2 and "in place of" in said.err and "name another --folder" in said.err
+    assert own.read_bytes() == CARRIED.read_bytes()
+    said = vgg_lib("export", CARRIED, own, "--store", records, "--folder", tmp_path / "new")
+    assert said.code == 2 and f"in place of {CARRIED}" in said.err
+    assert not (tmp_path / "new").exists()
+
+
+def test_export_refuses_what_the_page_cannot_answer_with_before_it_writes(vgg_lib, tmp_path):
+    run = make_run("A-LRN", "quick", width=1 / 16)
+    net = vgg("A-LRN", num_classes=10, image_size=32, width=1 / 16)
+    path = save_net(net, tmp_path / "lrn.safetensors", run=run)
+    said = vgg_lib("export", path, "--folder", tmp_path / "new")
+    assert said.code == 2 and "a layer that the page's engine does not know" in said.err
+    assert not (tmp_path / "new").exists()
+
+
 def test_evaluate_gets_the_recorded_error_of_the_net_that_is_carried(vgg_lib):
     [record] = recorded("things")
     said = vgg_lib("evaluate", "--weights", CARRIED, "--scale", 54).out
@@ -111,6 +133,18 @@ def test_evaluate_tests_as_it_is_told(vgg_lib, other_nets, words, protocol, fuse
         f"network {'A and B' if fused else 'A'}, 258 held-out images of 'quick', {protocol}\n"
         f"top1 error {errors['top1']:.1f} %\n"
     )
+
+
+def test_weights_that_trained_on_all_are_tested_on_the_validation_images(vgg_lib, tmp_path):
+    run, paths = make_run("A", "quick", width=1 / 16), []
+    for name, part in (("some", "nine-tenths"), ("all", "all")):
+        net = vgg("A", num_classes=10, image_size=32, width=1 / 16)
+        paths.append(save_net(net, tmp_path / f"{name}.safetensors", run=replace(run, train_on=part)))
+    said = vgg_lib("evaluate", "--weights", paths[0], "--weights", paths[1])
+    assert "network A and A, 600 validation images of 'quick'" in said.out, said.err
+    said = vgg_lib("protocols", "--weights", paths[0], "--weights", paths[1], "--store", tmp_path / "mine.jsonl")
+    assert said.code == 2 and "is tested on the held-out tenth, on which A" in said.err
+    assert not (tmp_path / "mine.jsonl").exists()
 
 
 @pytest.mark.parametrize(
@@ -162,8 +196,14 @@ def test_transfer_fits_an_svm_to_a_folder_of_ones_own(vgg_lib, tmp_path):
 def test_transfer_compares_with_the_net_untrained_and_with_pixels(vgg_lib, tmp_path):
     vgg_lib("train", "--network", "A", "--preset", "quick", "--epochs", 1, "--width", 1 / 16)
     said = vgg_lib("transfer", folder_of_things(tmp_path), "--compare")
-    assert re.search(r"error \d+\.\d % with the weights that its training started from", said.out), said.err
+    assert re.search(r"error \d+\.\d % with the same net untrained", said.out), said.err
     assert re.search(r"error \d+\.\d % with the pixels alone", said.out)
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_transfer_wants_a_photograph_of_each_class_at_least(vgg_lib, tmp_path, count):
+    said = vgg_lib("transfer", folder_of_things(tmp_path), "--weights", CARRIED, "--train-per-class", count)
+    assert said.code == 2 and f"{count} photographs of each class were asked for: ask for 1 or more" in said.err
 
 
 def test_localise_learns_tests_and_draws_boxes(vgg_lib, tmp_path):
@@ -265,7 +305,7 @@ def test_warnings_are_sentences(fake_imagenette, tmp_path):
     said = command(*words, home=tmp_path)
     assert said.returncode == 0, said.stderr
     assert re.search(
-        r"^vgg-lib: .*holds 20 photographs instead of 9,469 .* is not comparable$", said.stderr, re.MULTILINE
+        r"^vgg-lib: .*holds 20 photographs instead of 3,925 .* is not comparable$", said.stderr, re.MULTILINE
     )
     assert "Warning" not in said.stderr
 

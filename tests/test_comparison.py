@@ -59,5 +59,12 @@ def test_what_differs_is_named():
 def test_a_recorded_run_is_compared_with_all_seeds_of_its_recipe():
     mine = recorded("precision").find(make_run("A", "laptop", seed=3))
     found = compare(mine)
-    assert {other.run.seed for other in found.others} == set(range(5))
+    assert [other.run.seed for other in found.others] == list(range(5))  # seed 0 is in three studies
     assert found.lies_within
+    errors = [other.error for other in found.others if other.run.seed != 3]
+    assert (found.low + found.high) / 2 == pytest.approx(sum(errors) / 4)  # its own is no other seed's
+
+
+def test_a_record_of_measures_alone_says_that_it_has_no_error():
+    alone = record(7, 1.0, evaluations=(), losses=())
+    assert "its training is not recorded" in "\n".join(compare(alone, OTHERS).lines())

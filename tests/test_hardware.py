@@ -42,6 +42,9 @@ def test_steps_are_those_of_a_training():
     assert steps(A) == (9469 - 935) // 64 * 40
     assert steps(replace(A, train_on="all")) == 9469 // 64 * 40
     assert len(RECORD.losses) == A.preset.epochs
+    assert (
+        steps(make_run("A", "quick", batch_size=5000)) == make_run("A", "quick").preset.epochs
+    )  # a batch is the whole set then
 
 
 def test_a_records_pace_gives_its_own_seconds_and_scales_with_the_work():

@@ -29,7 +29,7 @@ from vgg_lib.networks.signals import Signal
 from vgg_lib.tasks.box_file import boxed_from_file
 from vgg_lib.tasks.carried_photographs import FOLDER, carried_photographs
 from vgg_lib.tasks.localisation import predict_boxes, train_boxes
-from vgg_lib.tasks.transfer import Transfer, evaluate_pixels
+from vgg_lib.tasks.transfer import Transfer, evaluate_pixels, evaluate_transfer
 from vgg_lib.training.loop import build, train
 from vgg_lib.training.runs import make_run
 from vgg_lib.training.signals import signals_at
@@ -79,6 +79,19 @@ def test_pixels_are_measured_without_any_net(monkeypatch, tmp_path):
     assert found["data"] == {"train": train.fingerprint, "test": test.fingerprint}
     with pytest.raises(InputError, match="put CIFAR-10's pictures there"):
         MEASURES["pixels"].check(tmp_path)
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_the_untrained_net_is_that_of_the_runs_seed(monkeypatch, warm):
+    train, test = (embedded(split).take(torch.arange(count)) for split, count in (("train", 200), ("val", 100)))
+    how = Transfer("embedded", train_per_class=10, test_per_class=5, costs=(1.0, 10.0))
+    monkeypatch.setattr(measures, "_transfer_photos", lambda root: (train, test))
+    monkeypatch.setattr(measures, "EVIDENCE", how)
+    net = untrained(RUN)
+    run = dataclasses.replace(RUN, warm_start="0" * 16, warm_layers="all") if warm else RUN
+    found = MEASURES["untrained"].take(Trained(run, net, ()), None)
+    [expected] = evaluate_transfer(net, train, test, how)
+    assert found == {"error": expected.error, "cost": expected.cost}
 
 
 def test_signals_are_measured_on_the_way_of_nets_that_diverge_too():

@@ -13,6 +13,7 @@ from vgg_lib.book.figures.drawing import NARROW
 from vgg_lib.networks.initialisation import Initialisation, deviations, initialise
 from vgg_lib.networks.model import vgg
 from vgg_lib.networks.signals import Signal, by_layer, signals
+from vgg_lib.training.runs import make_run
 from vgg_lib.training.signals import signals_at
 
 pytestmark = pytest.mark.usefixtures("chapter_style")
@@ -93,6 +94,11 @@ def test_a_run_is_measured_where_it_starts_and_as_it_goes_on():
 
 def test_a_run_that_diverges_has_no_signals_from_there_on():
     assert set(signals_at(DIVERGING, (0, 1, 100))) <= {0, 1}
+
+
+def test_a_run_has_no_signals_behind_its_last_step():
+    run = make_run("A", "quick", width=1 / 16, batch_size=1000, epochs=1)  # two steps
+    assert set(signals_at(run, (0, 2, 3, 100))) == {0, 2}
 
 
 @pytest.mark.parametrize("steps", [(), (-1, 2), (10, 1), (1, 1)])

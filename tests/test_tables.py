@@ -5,7 +5,7 @@ from helpers.records import a_record
 
 from vgg_lib.book.tables import arms, doublings, edges, of_study
 from vgg_lib.evidence.records import Evaluation
-from vgg_lib.evidence.studies import study
+from vgg_lib.evidence.studies import STUDIES, study
 from vgg_lib.training.runs import make_run
 
 RATE = 0.02
@@ -90,3 +90,9 @@ def test_a_study_is_told_by_its_arms_and_what_twice_the_epochs_changed():
     assert (
         of_study(pilot, known) == f"{arms(pilot, known)}\nWhat twice the epochs changed:\n\n{doublings(pilot, known)}"
     )
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_no_two_recipes_of_a_study_look_alike(name):
+    rows = [line for line in arms(STUDIES[name], {}).splitlines() if " of " in line and line.startswith("| ")]
+    assert len(rows) == len(set(rows)) > 1

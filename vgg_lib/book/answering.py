@@ -29,7 +29,11 @@ PLAIN = {
 
 #: What a run trains on, in words.
 PARTS = {"nine-tenths": "nine tenths of the training photographs", "all": "all training photographs"}
-DATA = {"imagenette": "Imagenette", "embedded": "the embedded data set, which is generated"}
+DATA = {
+    "imagenette": "Imagenette",
+    "embedded": "the embedded data set, which is generated",
+    "marked": "the marked things, which are generated",
+}
 
 
 def introduction(path: Path) -> str:
@@ -47,7 +51,7 @@ def introduction(path: Path) -> str:
 
 def about(path: Path) -> dict[str, Any]:
     """What the page says of a carried net before it loads it: its run, its classes, how often it errs."""
-    from vgg_lib.book.figures.style import COLOURS, SKY  # matplotlib, which little else here needs
+    from vgg_lib.book.figures.style import BLACK, COLOURS, SKY  # matplotlib, which little else here needs
 
     described, tensors = read(path)
     run, tested = run_from_json(described["run"]), described["tested"]
@@ -57,7 +61,7 @@ def about(path: Path) -> dict[str, Any]:
         "name": path.stem,
         "label": run.network + ", jittered" * jittered,
         "network": run.network,
-        "colour": SKY if jittered else COLOURS[run.network],
+        "colour": SKY if jittered else COLOURS.get(run.network, BLACK),  # a network of one's own has none
         "run": str(run),
         "key": run.key,
         "seed": run.seed,

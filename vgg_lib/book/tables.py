@@ -12,6 +12,7 @@ from vgg_lib.evidence.records import Evaluation, Record
 from vgg_lib.evidence.statistics import wilson
 from vgg_lib.evidence.store import Known
 from vgg_lib.evidence.studies import CONVERGED_WITHIN, Study, best
+from vgg_lib.training.presets import PRESETS
 from vgg_lib.training.runs import Run
 
 
@@ -147,13 +148,18 @@ def doublings(study: Study, known: Known) -> str:
 
 
 def _net(recipe: Run) -> str:
-    """The net and what is not the rule about its recipe: a plain net, inputs at unit scale, He's weights.
+    """The net, and what its recipe has else than is usual: a plain net, the preset's S, unit inputs, He's weights.
 
     BN is batch normalisation; 0 to 255 are inputs at the paper's scale. Short, since a table has a page's width.
     """
-    told = recipe.network + "\u00a0+\u00a0BN" * recipe.batch_norm + recipe.begun
-    told += f", {recipe.initialisation.kind}" if recipe.initialisation.kind != "he" else ""
-    return told + (", 0 to 255" if recipe.preset.input_scale == "paper" else "")
+    p, usual = recipe.preset, PRESETS[recipe.preset.name]
+    told = [recipe.network + "\u00a0+\u00a0BN" * recipe.batch_norm + recipe.begun]
+    if recipe.scale != usual.scales[0]:
+        told.append(f"S = {recipe.scale if isinstance(recipe.scale, int) else list(recipe.scale)}")
+    told += [f"crop {p.crop}"] * (p.crop != usual.crop)
+    told += [str(recipe.initialisation)] * (recipe.initialisation.kind != "he")
+    told += ["0 to 255"] * (p.input_scale == "paper") + [p.precision] * (p.precision != usual.precision)
+    return ", ".join(told)
 
 
 def _outcome(found: Sequence[Record]) -> list[str]:

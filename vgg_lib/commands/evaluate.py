@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -13,7 +14,7 @@ from vgg_lib.evaluation.protocols import Protocol
 from vgg_lib.evidence import testing
 from vgg_lib.training.photographs import photographs
 from vgg_lib.training.presets import preset
-from vgg_lib.training.weights import load_net
+from vgg_lib.training.weights import load_net, run_of
 
 
 def evaluate(
@@ -30,12 +31,14 @@ def evaluate(
     mirror: Annotated[bool, typer.Option(help="Average with the mirrored image.")] = True,
     data: DataFolder = None,
 ) -> None:
-    """Test weights on the held-out tenth under a protocol."""
-    loaded = [load_net(path, network) for path in weights or [newest_weights()]]
+    """Test weights under a protocol: on the held-out tenth, or on the validation images where they trained on all."""
+    paths = weights or [newest_weights()]
+    loaded = [load_net(path, network) for path in paths]
     nets = [net for net, _ in loaded]
     world = preset(preset_name)
     protocol = Protocol(tuple(scale or [cast(int, world.scales[0])]), dense=dense, grid=grid, mirror=mirror)
-    photos = photographs(world, "train", data).held_out()
+    test_set = test_set_of(paths)
+    photos = photographs(world, "train", data).held_out() if test_set == "held-out" else photographs(world, "val", data)
     for net, classes in loaded:
         if net.num_classes != len(photos.classes):
             mismatch = f"tell {net.num_classes} classes apart, preset {world.name!r} has {len(photos.classes)}"
@@ -44,8 +47,19 @@ def evaluate(
         else:
             continue
         raise InputError(f"the weights {mismatch}: choose the preset that they were trained with")
-    result = testing.evaluate(nets, photos, protocol, "held-out")
-    print(
-        f"network {' and '.join(net.name for net in nets)}, {len(photos)} held-out images of {world.name!r}, {protocol}"
-    )
+    result = testing.evaluate(nets, photos, protocol, test_set)
+    names = " and ".join(net.name for net in nets)
+    print(f"network {names}, {len(photos)} {test_set} images of {world.name!r}, {protocol}")
     print("  ".join(f"{name} error {error:.1f} %" for name, error in result.errors.items()))
+
+
+def test_set_of(weights: list[Path]) -> str:
+    """Where weights may be tested: ``validation`` where one of them trained on all training images.
+
+    Weights that name no run are taken to know none of the held-out tenth.
+    """
+    for path in weights:
+        with suppress(InputError):
+            if run_of(path).test_set == "validation":
+                return "validation"
+    return "held-out"

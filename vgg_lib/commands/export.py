@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.folders import data_folder
-from vgg_lib.book.answering import about, write_script
-from vgg_lib.book.export import carry
+from vgg_lib.book.answering import about, page_layers, write_script
+from vgg_lib.book.export import carry, name_of
 from vgg_lib.commands.shared import DataFolder
 from vgg_lib.evidence.store import Store
+from vgg_lib.training.weights import load_net, run_of
 
 
 def export(
@@ -26,6 +28,7 @@ def export(
     than half a point is not written.
     """
     records = Store(store or data_folder() / "records.jsonl")
+    check_targets(weights, folder)
     for path in weights:
         made = carry(path, records, folder, root=data)
         told = about(made)
@@ -34,3 +37,17 @@ def export(
             f"  top-1 error {told['error']:.1f} %, in bytes {told['errorInBytes']:.1f} %, on {told['photographs']} "
             f"{told['testSet']} images"
         )
+
+
+def check_targets(weights: list[Path], folder: Path) -> None:
+    """See, before anything is written, that each net fits the page and has a file of its own to be written to.
+
+    Raises :class:`InputError` where one does not.
+    """
+    written: dict[Path, Path] = {path.resolve(): path for path in weights}
+    for path in weights:
+        page_layers(load_net(path)[0])
+        target = folder / f"{name_of(run_of(path))}.safetensors"
+        other = written.setdefault(target.resolve(), path)
+        if other != path or target.resolve() == path.resolve():
+            raise InputError(f"{path} would be written to {target}, in place of {other}: name another --folder")

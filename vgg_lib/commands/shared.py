@@ -21,7 +21,7 @@ StudyName = Annotated[str, typer.Argument(metavar="STUDY", help=f"One of {', '.j
 Claims = Annotated[
     list[str] | None, typer.Option("--claim", help="Only what judges this claim; may be given several times.")
 ]
-Seeds = Annotated[int | None, typer.Option(help="Runs of each arm; else as many as the study wants.")]
+Seeds = Annotated[int | None, typer.Option(help="Runs of each arm at most; else as many as the study wants.")]
 DataFolder = Annotated[
     Path | None, typer.Option(help="Folder that holds Imagenette; else VGG_LIB_DATA, the cache folder, a download.")
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from vgg_lib.commands.predict import bars
 from vgg_lib.commands.shared import trained_weights
 from vgg_lib.data.folder import photo_folder
 from vgg_lib.tasks.transfer import Transfer, evaluate_pixels, evaluate_transfer
-from vgg_lib.training.loop import build
+from vgg_lib.training.loop import untrained
 from vgg_lib.training.weights import load_net, run_of
 
 
@@ -33,6 +32,7 @@ def transfer(
     """
     path = weights or next(iter(trained_weights()[-1:]), best_carried())
     net, _ = load_net(path)
+    before = untrained(run_of(path), net) if compare else net  # weights that name no run are refused before the work
     sets = photo_folder(folder, "train"), photo_folder(folder, "test")
     how = Transfer(
         folder.name,
@@ -46,8 +46,6 @@ def transfer(
     print(f"error {found.error:.1f} % with {layer} of network {net.name}; C = {found.cost:g}")
     print(bars([(name, error / 100) for name, error in found.errors.items()]))
     if compare:
-        untrained = build(replace(run_of(path), warm_start=None), net.num_classes)
-        untrained.preprocessing = net.preprocessing
-        [cold] = evaluate_transfer(untrained, *sets, how, progress=True)
-        print(f"error {cold.error:.1f} % with the weights that its training started from")
+        [cold] = evaluate_transfer(before, *sets, how, progress=True)
+        print(f"error {cold.error:.1f} % with the same net untrained")
         print(f"error {evaluate_pixels(*sets, how, progress=True).error:.1f} % with the pixels alone")

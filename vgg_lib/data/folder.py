@@ -59,8 +59,10 @@ def photo_folder(root: str | Path, split: str) -> Photos:
 def first_of_each_class(photos: Photos, count: int) -> Photos:
     """``count`` photographs of each class, the same on every machine: those whose names' hashes come first.
 
-    Raises :class:`InputError` for a class that has fewer.
+    Raises :class:`InputError` for a count under 1, and for a class that has fewer.
     """
+    if count < 1:
+        raise InputError(f"{count} photographs of each class were asked for: ask for 1 or more")
     order = sorted(range(len(photos)), key=lambda i: hashlib.sha256(photos.names[i].encode()).digest())
     by_class: list[list[int]] = [[] for _ in photos.classes]
     for i in order:

@@ -38,9 +38,10 @@ class Status:
 class Agenda:
     """What a study still needs. Runs with a record in ``store`` are done; the others are to be trained in ``workshop``.
 
-    ``seeds`` is the number of runs of each arm, if not what the study says. With ``again`` failed runs count as missing
-    until they fail once more. Unless ``other_photographs`` than the published ones are meant, they are refused, and
-    what was trained on them counts as missing. Raises :class:`InputError` for fewer than 1 seed.
+    ``seeds`` is the largest number of runs of each arm, if not what the study says; a rule may want fewer. With
+    ``again`` failed runs count as missing until they fail once more. Unless ``other_photographs`` than the published
+    ones are meant, they are refused, and what was trained on them counts as missing. Raises :class:`InputError` for
+    fewer than 1 seed.
     """
 
     study: Study

@@ -50,6 +50,9 @@ class Comparison:
         if self.mine.outcome == "failed":
             yield f"  it failed: {self.mine.reason}"
             return
+        if not self.mine.was_tested(self.mine.run.protocol):
+            yield "  its training is not recorded, and what was measured of its net has no error to compare"
+            return
         yield f"  its error: {self.mine.error:.1f} %, on the {self.mine.run.test_set} images"
         if not self.others:
             yield "  no run of this recipe is recorded: there is nothing to compare it with"
@@ -68,11 +71,13 @@ class Comparison:
 
 
 def compare(mine: Record, known: Iterable[Record] | None = None) -> Comparison:
-    """A record beside those of the same recipe, whatever their seed: of ``known``, or all that are recorded."""
-    known = (record for study in studies_with_records() for record in recorded(study)) if known is None else known
-    others = tuple(r for r in known if _recipe(r.run) == _recipe(mine.run) and r.outcome != "failed" and r.losses)
-    errors = [record.error for record in others]
-    if len({record.run.seed for record in others}) < ENOUGH or mine.outcome == "failed":
+    """A record beside those of the same recipe, one for each seed: of ``known``, or all that are recorded."""
+    if known is None:
+        known = (record for study in studies_with_records() for record in recorded(study).latest().values())
+    alike = (r for r in known if _recipe(r.run) == _recipe(mine.run) and r.outcome != "failed" and r.losses)
+    others = tuple({record.key: record for record in alike}.values())  # a run may be in several studies
+    errors = [record.error for record in others if record.key != mine.key]  # a run is no other seed than itself
+    if len(errors) < ENOUGH or mine.outcome == "failed":
         return Comparison(mine, others)
     reach = float(t.ppf(0.975, len(errors) - 1)) * stdev(errors) * math.sqrt(1 + 1 / len(errors))
     middle = fmean(errors)

@@ -90,7 +90,7 @@ def steps(run: Run) -> int:
     """
     images, held_out = PHOTOGRAPHS[run.preset.data]
     trained_on = images if run.train_on == "all" else images - held_out
-    return trained_on // run.preset.batch_size * run.preset.epochs
+    return max(1, trained_on // run.preset.batch_size) * run.preset.epochs  # a batch is no larger than the set
 
 
 def training_macs(run: Run) -> int:

@@ -24,7 +24,7 @@ from vgg_lib.tasks.boxes import WHOLE
 from vgg_lib.tasks.carried_photographs import FOLDER, carried_photographs
 from vgg_lib.tasks.localisation import Localisation, error_of, hits, mean_box, predict_boxes, train_boxes
 from vgg_lib.tasks.transfer import EVIDENCE, evaluate_pixels, evaluate_transfer
-from vgg_lib.training.loop import build
+from vgg_lib.training.loop import untrained
 from vgg_lib.training.photographs import photographs, photos_to_test, photos_to_train
 from vgg_lib.training.signals import signals_at
 from vgg_lib.training.trained import Trained
@@ -62,9 +62,8 @@ def transfer(trained: Trained, root: str | Path | None = None) -> dict[str, Any]
 
 
 def transfer_untrained(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
-    """What :func:`transfer` gives on the last hidden layer with the weights that the training started from."""
-    net = build(trained.run, len(trained.classes))
-    net.preprocessing = trained.net.preprocessing
+    """What :func:`transfer` gives on the last hidden layer with the random weights of the run's seed."""
+    net = untrained(trained.run, trained.net)
     [last] = evaluate_transfer(net, *_transfer_photos(root), dataclasses.replace(EVIDENCE, layers=("fc7",)))
     return {"error": last.error, "cost": last.cost}
 

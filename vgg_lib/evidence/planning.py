@@ -53,7 +53,7 @@ def upper_limit(deviation: float, df: float, confidence: float = 0.8) -> float:
     return deviation * math.sqrt(df / float(chi2.ppf(1 - confidence, df)))
 
 
-def planning(seeds: Sequence[int] = (5, 10), arms: int = 2, contrasts: int = 11) -> pd.DataFrame:
+def planning(seeds: Sequence[int] = (5, 10), arms: int = 2, *, contrasts: int) -> pd.DataFrame:
     """What a contrast of two arms can see, from the pilot's spread: a row for each kind of nets and number of seeds.
 
     ``deviation`` is that of the residuals of *error = arm + seed + residual* in percentage points, at its upper limit

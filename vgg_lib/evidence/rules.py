@@ -31,10 +31,10 @@ class Judgement:
     """What the records say of a claim.
 
     ``effect`` and its interval are in ``unit``; ``p`` is two-sided, before the correction for the other claims, and
-    1 while not all is trained. ``smallest_detectable`` is the effect that the test would have found with a probability
-    of 80 %, or the margin that it could have shown, if it were the only test. ``seeds`` are those that are whole, and
-    those that the rule wants. ``mixed`` says what the records differ in that a comparison should not. ``provisional``
-    is one that only the correction for claims whose runs are missing makes inconclusive.
+    ``None`` while not all is trained. ``smallest_detectable`` is the effect that the test would have found with a
+    probability of 80 %, or the margin that it could have shown, if it were the only test. ``seeds`` are those that are
+    whole, and those that the rule wants. ``mixed`` says what the records differ in that a comparison should not.
+    ``provisional`` is one that only the correction for claims whose runs are missing makes inconclusive.
     """
 
     verdict: Verdict
@@ -56,7 +56,7 @@ class Judgement:
 
     def at(self, p_holm: float, *, waits: bool = False) -> Judgement:
         """The same with its p corrected for all claims: too large a one decides nothing. It ``waits`` for some."""
-        if p_holm < LEVEL or self.p is None or self.verdict == "to be tested":
+        if p_holm < LEVEL or self.p is None:
             return replace(self, p_holm=p_holm)
         return replace(self, p_holm=p_holm, verdict="inconclusive", provisional=waits and self.p < LEVEL)
 
@@ -193,7 +193,7 @@ class EveryRun:
         return replace(judgement, verdict=verdict, effect=effect)
 
     def _trains(self, record: Record) -> bool:
-        loss = record.losses[-1]
+        loss = record.losses[-1] if record.losses else None
         return record.outcome == "finished" and loss is not None and loss < self.loss and record.error < self.error
 
     def _stalls(self, record: Record) -> bool:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from vgg_lib.basics import machine
-from vgg_lib.basics.errors import check_choice
+from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.data.photos import Photos
 from vgg_lib.data.rescaling import Scale
 from vgg_lib.evaluation.posteriors import posteriors, top_errors
@@ -135,9 +135,16 @@ def record_protocols(
 
     ``runs`` are the runs that made the nets. The net is tested at its own scales and at the ends and the middle of the
     preset's jittered range, fusion at the first. The record is one of tests alone: a store puts it beside the
-    training's. Its ``seconds`` are those of the testing.
+    training's. Its ``seconds`` are those of the testing. Raises :class:`InputError` for a net
+    that is to be fused and trained on what the first is tested on.
     """
-    run, photos = runs[0], photos_to_test(runs[0], root)
+    run = runs[0]
+    for other in runs[1:]:
+        if other.test_set == "validation" != run.test_set:
+            raise InputError(
+                f"{run} is tested on the held-out tenth, on which {other} was trained: fuse nets of one kind"
+            )
+    photos = photos_to_test(run, root)
     ways = protocols_for(run.scale, run.preset.crop)
     alone = [*ways.values(), *_over_the_range(run.preset.scales)]
     made = [evaluate(nets[0], photos, way, run.test_set, progress=progress) for way in dict.fromkeys(alone)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,6 +59,16 @@ def build(run: Run, num_classes: int, start_from: VGG | None = None) -> VGG:
     if start_from is None:
         return net
     return (copy_weights if run.warm_layers == "all" else warm_start)(net, start_from)
+
+
+def untrained(run: Run, net: VGG) -> VGG:
+    """A net like ``net``, which ``run`` made, with the random weights of the run's seed: before any training.
+
+    Of a run that starts from a trained net too, which is left out.
+    """
+    cold = build(dataclasses.replace(run, warm_start=None, warm_layers="paper"), net.num_classes)
+    cold.preprocessing = net.preprocessing
+    return cold
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,8 +27,8 @@ def signals_at(
 ) -> dict[int, dict[str, Signal]]:
     """The signals of a run's net behind each weight layer after so many training steps, always on its first batch.
 
-    A run that diverges has none from there on. ``root``, ``start_from`` and ``device`` are those of
-    :func:`~vgg_lib.training.loop.train`, which trains it, and so is what it raises;
+    A run that diverges, or has fewer steps, has none from there on. ``root``, ``start_from`` and ``device`` are those
+    of :func:`~vgg_lib.training.loop.train`, which trains it, and so is what it raises;
     :class:`~vgg_lib.basics.errors.InputError` also for steps that do not rise from 0 or more.
     """
     if list(steps) != sorted(set(steps)) or min(steps, default=0) < 0:
@@ -52,7 +51,7 @@ def signals_at(
                     progress=False,
                 )
                 net = trained.net
-                if trained.outcome == "diverged" or not all(map(math.isfinite, trained.steps)):
+                if trained.outcome == "diverged" or len(trained.steps) < step:
                     break
             found[step] = signals(net, x, labels)
     return found

@@ -32,7 +32,7 @@ class Trained:
 
     ``losses`` are the mean training loss of each epoch; ``steps`` the loss of each step; ``seconds`` the wall
     clock of the training alone, ``processor_seconds`` what this process's threads computed in it. ``outcome`` is
-    ``diverged``, with the ``reason``, when the loss became nan.
+    ``diverged``, with the ``reason``, when the loss or a weight was not finite any more.
     """
 
     run: Run
