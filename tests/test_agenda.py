@@ -106,22 +106,3 @@ def test_hours_left_do_not_count_what_a_checkpoint_has_behind_it(agenda_of, stor
     assert agenda_of(RUN, stopped).status(workers=1).hours_left == pytest.approx(1)
     workshop.checkpoint(stopped).write_bytes(b"damaged")
     assert agenda_of(RUN, stopped).status(workers=1).hours_left == pytest.approx(4)
-
-
-def test_weights_go_when_neither_the_study_nor_a_run_that_is_missing_wants_them(agenda_of, store, workshop):
-    other = tiny(seed=1)
-    those = agenda_of(RUN, WARM, other, LONG, keep_weights=lambda run: run.seed == 1)
-    workshop.folder.mkdir()
-
-    def left_after(*records):
-        for record in records:
-            store.add(record)
-        those.remove_weights(store.latest())
-        return {path.stem for path in workshop.folder.iterdir()}
-
-    for run in (RUN, other, LONG):
-        workshop.weights(run.key).touch()
-    assert left_after(a_record(RUN), a_record(other)) == {RUN.key, other.key, LONG.key}
-    workshop.weights(WARM.key).touch()
-    assert left_after(a_record(WARM)) == {other.key, LONG.key}
-    assert left_after(a_record(LONG)) == {other.key}

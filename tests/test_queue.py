@@ -235,12 +235,6 @@ def test_a_queue_that_is_stopped_for_a_while_goes_on(tmp_path, store, workshop):
     assert outcomes(store) == sorted((run.key, "finished") for run in runs)
 
 
-def test_weights_that_nobody_wants_any_more_go(agenda_of, store, quick_workers, workshop):
-    Queue(agenda_of(WARM, RUN, keep_weights=lambda run: False), workers=1).run()
-    assert outcomes(store) == sorted([(RUN.key, "finished"), (WARM.key, "finished")])
-    assert not list(workshop.folder.glob("*.safetensors"))
-
-
 def test_a_failed_run_is_trained_again_where_that_is_wanted(agenda_of, store, quick_workers):
     store.add(failed(FAILING, "no memory"))
     store.add(failed(RUN, "no memory"))

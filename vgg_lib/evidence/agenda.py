@@ -94,17 +94,6 @@ class Agenda:
         """Whether a run that is missing starts from the weights of this one."""
         return any(other.warm_start == run.key for other in self.runs(known) if not self.is_done(other.key, known))
 
-    def needs_weights(self, run: Run, known: Known) -> bool:
-        """Whether the weights of a run must stay: the study keeps them, or a missing run starts from them."""
-        return self.study.keep_weights(run) or self.is_source(run, known)
-
-    def remove_weights(self, known: Known) -> None:
-        """Remove the weights of runs that are done, where nothing needs them any more."""
-        for run in self.runs(known):
-            weights = self.workshop.weights(run.key)
-            if run.key in known and weights.exists() and not self.needs_weights(run, known):
-                weights.unlink(missing_ok=True)
-
     def status(self, workers: int) -> Status:
         """Where the study stands. The hours left are for so many ``workers``, at the pace of what is done."""
         known = self.known()

@@ -93,7 +93,6 @@ class ClusterQueue:
                     line.draw({key: job.share for key, job in jobs.items()})
                     self._collect(client, jobs)
                     known = self.agenda.known()
-                    self.agenda.remove_weights(known)
                 line.count(known, [])
                 line.draw({})
             finally:

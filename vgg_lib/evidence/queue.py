@@ -123,7 +123,6 @@ class Queue:
                     line.count(known, missing)
                     self._wait(jobs, line)
                     known = self.agenda.known()
-                    self.agenda.remove_weights(known)
                 line.count(known, [])
                 line.draw({})
             finally:

@@ -20,9 +20,8 @@ class Study:
     """A question and the runs that answer it.
 
     ``ask`` gives the runs that can be named with the records so far, in the order in which they are wanted;
-    ``seeds`` is how many of each arm are trained, where the study has several; ``wanted`` what is to be measured of
-    a run's net at its end, beside the error under the run's own protocol; ``keep_weights`` whether the weights of a
-    run are kept once no run that is missing starts from them.
+    ``seeds`` is how many of each arm are trained at most, where the study has several; ``wanted`` what is to be
+    measured of a run's net at its end, beside the error under the run's own protocol.
     """
 
     name: str
@@ -30,7 +29,6 @@ class Study:
     ask: Callable[[Known, int], Iterator[Run]]
     seeds: int
     wanted: Callable[[Run], Wanted] = lambda run: Wanted()
-    keep_weights: Callable[[Run], bool] = lambda run: True
 
     def runs(self, known: Known, seeds: int | None = None) -> list[Run]:
         """The runs that can be named so far, each once, in order."""
