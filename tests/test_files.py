@@ -1,9 +1,11 @@
 """Files are there whole or not at all."""
 
+from pathlib import Path
+
 import pytest
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.basics.files import replacing
+from vgg_lib.basics.files import check_writing, replacing
 
 
 def test_a_file_is_replaced_by_what_was_written(tmp_path):
@@ -38,3 +40,20 @@ def test_a_folder_that_cannot_be_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"file/a\.txt cannot be written"), replacing(tmp_path / "file" / "a.txt"):
         pass
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", "folder"])
+def test_a_folder_is_not_replaced_by_a_file(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    with pytest.raises(InputError, match="is a folder: name a file in it"), replacing(Path(path)):
+        pass
+
+
+def test_whether_a_file_can_be_written_is_known_before_it_is(tmp_path):
+    path = tmp_path / "new" / "a.txt"
+    check_writing(path)
+    assert list(path.parent.iterdir()) == []
+    for wrong in (tmp_path, tmp_path / ("a" * 300)):
+        with pytest.raises(InputError):
+            check_writing(wrong)

@@ -11,12 +11,23 @@ from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.folders import way_out
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there; not so either where the system cannot look, as at a name that is too long."""
+    return os.path.isdir(path)  # noqa: PTH112 - before Python 3.14 a path's own method raises there
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; not so either where the system cannot look, as at a name that is too long."""
+    return os.path.isfile(path)  # noqa: PTH113 - as above
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` to write to; moved into place when the block ends well.
 
     When the block raises, for whatever reason, the temporary file is removed and ``path`` is as it was.
-    Raises :class:`InputError` in place of an :class:`OSError` of writing: a full disk, a read-only folder.
+    Raises :class:`InputError` for what is a folder, and in place of an :class:`OSError` of writing: a full disk, a
+    read-only folder.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -25,14 +36,28 @@ def replacing(path: Path) -> Iterator[Path]:
     >>> [p.name for p in folder.iterdir()]
     ['a.txt']
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _part_of(path) as part:
         yield part
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         part.replace(path)
         _on_disk(path.parent)
+
+
+def check_writing(path: Path) -> None:
+    """Raise what :func:`replacing` raises where ``path`` cannot be written: to be known before work, not after it."""
+    with _part_of(path) as part:
+        part.touch()
+
+
+@contextmanager
+def _part_of(path: Path) -> Iterator[Path]:
+    if not path.name or is_folder(path):
+        raise InputError(f"{path} is a folder: name a file in it")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error}): {way_out(path)}") from error
     finally:
