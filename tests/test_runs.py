@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from vgg_lib.basics.errors import InputError
 from vgg_lib.evaluation.protocols import Protocol
 from vgg_lib.evidence.records import Evaluation, Record, pack_posteriors, unpack_posteriors
-from vgg_lib.evidence.store import Store, recorded
+from vgg_lib.evidence.store import Store, recorded, studies_with_records
 from vgg_lib.networks.initialisation import Initialisation
 from vgg_lib.networks.table import NETWORKS
 from vgg_lib.training.loop import build
@@ -386,6 +386,51 @@ def test_a_store_of_nothing_but_a_cut_line_is_empty(store):
     assert list(store) == []
     store.add(a_record())
     assert list(store) == [a_record()]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a text",
+        b"a text\n",
+        b"a text\nof lines",
+        a_record().to_line().encode() + b"a text",
+        a_record().to_line().encode() + b"\n",
+        b"a text\n" + a_record().to_line().encode()[:9],
+        bytes(range(256)) * 999,
+    ],
+)
+def test_a_file_that_does_not_end_in_a_record_stays_as_it_is(store, content):
+    store.path.parent.mkdir()
+    store.path.write_bytes(content)
+    for refused in (store.check, lambda: store.add(a_record())):
+        with pytest.raises(InputError, match=r"records\.jsonl does not end in a record: name another file"):
+            refused()
+    assert store.path.read_bytes() == content
+
+
+@pytest.mark.parametrize("end", range(9))
+def test_a_record_is_replaced_wherever_it_was_cut_off(store, end):
+    store.add(a_record())
+    whole = store.path.read_bytes()
+    store.path.write_bytes(whole + whole[:end])
+    store.check()
+    store.add(a_record())
+    assert store.path.read_bytes() == whole * 2
+
+
+@pytest.mark.parametrize("name", studies_with_records())
+def test_the_records_of_the_library_can_be_added_to(name):
+    recorded(name).check()
+
+
+def test_a_folder_is_no_store(tmp_path):
+    for refused in (lambda: list(Store(tmp_path)), Store(tmp_path).check, lambda: Store(tmp_path).add(a_record())):
+        with pytest.raises(InputError, match=str(tmp_path)):
+            refused()
+    for path in ("", ".", "/"):
+        with pytest.raises(InputError, match="is a folder: name a file of records in it"):
+            Store(path)
 
 
 def add_many(path, first, count):

@@ -22,6 +22,8 @@ def measure(
     data: DataFolder = None,
 ) -> None:
     """Measure what a trained net is good for besides, and record it."""
+    records = Store(store)
+    records.check()
     record = record_measures(load_net(weights)[0], run_of(weights), names, root=data)
-    Store(store).add(record)
+    records.add(record)
     print(json.dumps(record.measurements, indent=1))

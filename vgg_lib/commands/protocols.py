@@ -19,8 +19,10 @@ def protocols(
     data: DataFolder = None,
 ) -> None:
     """Test weights in every way that the paper compares, and record it."""
+    records = Store(store)
+    records.check()
     nets, runs = [load_net(path)[0] for path in weights], [run_of(path) for path in weights]
     record = record_protocols(nets, runs, root=data)
-    Store(store).add(record)
+    records.add(record)
     for e in record.evaluations:
         print(f"{e.errors['top1']:5.1f} %  {e.seconds:7.1f} s  {e.protocol}{' (fused)' if e.fused else ''}")

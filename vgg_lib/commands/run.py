@@ -47,6 +47,7 @@ def run(
     if folder and not scheduler:
         raise InputError(f"--folder {folder} is for a cluster: name its --scheduler, or leave it out")
     queue = ClusterQueue(agenda, scheduler, folder, data) if scheduler else Queue(agenda, workers, data)
+    agenda.store.check()
     with ending_on_signals("what was being trained goes on from its checkpoint next time"):
         queue.run()
     show_status(agenda, queue.workers)

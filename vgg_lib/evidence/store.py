@@ -12,6 +12,7 @@ from typing import BinaryIO
 from filelock import FileLock
 
 from vgg_lib.basics.errors import InputError, check_choice
+from vgg_lib.basics.files import check_writing
 from vgg_lib.basics.folders import way_out
 from vgg_lib.evidence.records import Record
 from vgg_lib.training.runs import Run
@@ -19,22 +20,34 @@ from vgg_lib.training.runs import Run
 #: What is known of each run, by its key.
 Known = Mapping[str, Record]
 
+#: What the line of a record begins with, today and in the first ones.
+_BEGINNINGS = (b'{"key"', b'{"run"')
+
 
 class Store:
     """A file of records, one JSON line each; several processes may add to it at once.
 
     A last line without an end is one that is being written, or was when the power went: it is not a record yet, or
-    never became one, and the next :meth:`add` replaces it.
+    never became one, and the next :meth:`add` replaces it. Raises :class:`InputError` for a path that names no file.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        if not self.path.name:
+            raise InputError(f"{self.path} is a folder: name a file of records in it")
 
     def __iter__(self) -> Iterator[Record]:
-        """All records in the order they came. Raises :class:`InputError` naming the line that is not one."""
-        if not self.path.exists():
+        """All records in the order they came; none where there is no file.
+
+        Raises :class:`InputError` naming the line that is not one, or where the file cannot be read.
+        """
+        try:
+            opened = self.path.open("rb")
+        except FileNotFoundError:
             return
-        with self.path.open("rb") as file:
+        except (OSError, ValueError) as error:  # the latter for a path with a null in it
+            raise InputError(f"{self.path} cannot be read ({error}): name a file of records") from error
+        with opened as file:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     return
@@ -66,13 +79,14 @@ class Store:
     def add(self, record: Record) -> None:
         """Append a record in one write, on disk when this returns.
 
-        Raises :class:`InputError`, with the records as they were, when the disk is full or the file cannot be written.
+        Raises :class:`InputError`, with the file as it was, when the disk is full, or the file cannot be written or
+        does not end in a record.
         """
         line = record.to_line().encode()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.path.with_name(f".{self.path.name}.lock")), self.path.open("ab+", buffering=0) as file:
-                end = _end_of_last_line(file)
+                end = self._end(file)
                 file.truncate(end)
                 try:
                     if file.write(line) != len(line):
@@ -86,10 +100,32 @@ class Store:
         except OSError as error:
             raise InputError(f"cannot add a record to {self.path} ({error}): {way_out(self.path)}") from error
 
+    def check(self) -> None:
+        """Raise what :meth:`add` would, as far as it can be told beforehand: for a start of what makes a record."""
+        try:
+            with self.path.open("rb+") as file:
+                self._end(file)
+        except FileNotFoundError:
+            check_writing(self.path)
+        except OSError as error:
+            raise InputError(f"cannot add a record to {self.path} ({error}): name a file of records") from error
 
-def _end_of_last_line(file: BinaryIO | FileIO) -> int:
-    """Where the last whole line ends, in bytes from the start."""
-    end = file.seek(0, os.SEEK_END)
+    def _end(self, file: BinaryIO | FileIO) -> int:
+        """Where the last whole record ends, in bytes from the start.
+
+        What stands behind it, and is replaced, must be the beginning of a record: the file may be anything.
+        """
+        end = _end_of_line(file, file.seek(0, os.SEEK_END))
+        for start in {end, _end_of_line(file, max(0, end - 1))}:
+            file.seek(start)
+            found = file.read(len(_BEGINNINGS[0]))
+            if not any(found.startswith(b) or b.startswith(found) for b in _BEGINNINGS):
+                raise InputError(f"{self.path} does not end in a record: name another file, or remove its last line")
+        return end
+
+
+def _end_of_line(file: BinaryIO | FileIO, end: int) -> int:
+    """Where the last whole line of the first ``end`` bytes ends, in bytes from the start."""
     while end:
         start = max(0, end - 65536)
         file.seek(start)

@@ -116,11 +116,12 @@ class Workshop:
         ``attended``: then the error is raised. ``more`` is what :class:`Work` says.
 
         Raises :class:`BusyError` while another process trains the run, and :class:`InputError` for what is not the
-        run's fault: photographs that cannot be read, a full disk.
+        run's fault: photographs that cannot be read, a full disk, a store that takes no record.
         """
         with self.lock(run):
             if enough and (found := store.find(run)) and enough(found):
                 return found
+            store.check()
             result = (self._train_and_test if attended else self.attempt)(run, **more)
             self.finish(result, store, anew=enough is None)
         return result
