@@ -20,6 +20,7 @@ from vgg_lib.commands import doctor
 from vgg_lib.data.embedded import embedded
 from vgg_lib.evaluation.posteriors import posteriors, top_errors
 from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.evidence import workshop
 from vgg_lib.evidence.store import Store, recorded
 from vgg_lib.networks.model import vgg
 from vgg_lib.training.runs import make_run
@@ -290,6 +291,38 @@ def test_bad_input_names_thing_value_and_way_out(vgg_lib, tmp_path, words, messa
     assert said.code == 2
     assert message in said.err
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "--store", "folder"], "Is a directory"),
+        (["train", "--store", "text"], "text does not end in a record"),
+        (["train", "--store", "/"], "/ is a folder: name a file of records"),
+        (["train", "--weights", ""], ". is a folder: name a file in it"),
+        (["train", "--weights", "folder"], "folder is a folder: name a file in it"),
+        (["run", "pilot", "--store", "folder"], "Is a directory: 'folder'"),
+        (["run", "pilot", "--store", "text"], "text does not end in a record"),
+        (["redo", "d63eff5309e226a0", "--store", "text"], "text does not end in a record"),
+        (["status", "pilot", "--store", "folder"], "folder cannot be read"),
+        (["protocols", "--weights", CARRIED, "--store", "text"], "text does not end in a record"),
+        (["measure", "saturation", "--weights", CARRIED, "--store", "text"], "text does not end in a record"),
+        (["compare", "none"], "none holds no records: name a file that `vgg-lib train --store`"),
+        (["verdicts", "--store", "none"], "none holds no records"),
+        (["verdicts", "--store", "folder"], "folder cannot be read"),
+        (["table", "evidence", "--store", "none"], "none holds no records"),
+    ],
+)
+def test_a_file_that_is_none_of_records_or_weights_is_refused_before_any_work(
+    vgg_lib, tmp_path, monkeypatch, words, message
+):
+    monkeypatch.setattr(workshop, "train", None)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text").write_text("a text")
+    said = vgg_lib(*words)
+    assert said.code == 2
+    assert message in said.err
+    assert (tmp_path / "text").read_text() == "a text"
 
 
 def test_doctor_names_the_data_it_did_not_find_and_times_each_preset(vgg_lib, monkeypatch):

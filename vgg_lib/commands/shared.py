@@ -9,7 +9,7 @@ import typer
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.folders import data_folder
-from vgg_lib.evidence.store import Store
+from vgg_lib.evidence.store import Known, Store
 from vgg_lib.evidence.studies import STUDIES
 from vgg_lib.evidence.workshop import Workshop
 from vgg_lib.networks.table import NETWORKS
@@ -39,6 +39,14 @@ def workshop() -> Workshop:
 def study_store(name: str, store: Path | None) -> Store:
     """Where the records of a study are."""
     return Store(store or data_folder() / f"{name}.jsonl")
+
+
+def records_in(store: Path) -> Known:
+    """What is known of each run in a file that is only read; raises :class:`InputError` where it holds no records."""
+    known = Store(store).latest()
+    if not known:
+        raise InputError(f"{store} holds no records: name a file that `vgg-lib train --store` or `vgg-lib run` wrote")
+    return known
 
 
 def trained_weights() -> list[Path]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vgg_lib.book.tables import of_study
-from vgg_lib.commands.shared import Records, StudyName
-from vgg_lib.evidence.store import Store, recorded
+from vgg_lib.commands.shared import Records, StudyName, records_in
+from vgg_lib.evidence.store import recorded
 from vgg_lib.evidence.studies import study
 
 
@@ -14,4 +14,4 @@ def table(
 ) -> None:
     """Print a study's records as the book's Markdown."""
     chosen = study(study_name)
-    print(of_study(chosen, (Store(store) if store else recorded(study_name)).latest()), end="")
+    print(of_study(chosen, records_in(store) if store else recorded(study_name).latest()), end="")

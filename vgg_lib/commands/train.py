@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.files import check_writing
 from vgg_lib.basics.folders import data_folder
 from vgg_lib.basics.processes import leads
 from vgg_lib.commands.shared import DataFolder, NetworkName, PresetName, workshop
@@ -49,6 +50,7 @@ def train(
         if not leads():
             workshop().assist(run, root=data)
             return
+        check_writing(path)
         print(f"{run}  (run {run.key})")
         result = workshop().do(run, records, attended=True, weights=path, root=data)
     except KeyboardInterrupt:

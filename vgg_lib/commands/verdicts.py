@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from vgg_lib.book.scoreboard import effect
-from vgg_lib.commands.shared import Records
+from vgg_lib.commands.shared import Records, records_in
 from vgg_lib.evidence import verdicts as evidence
-from vgg_lib.evidence.store import Store
 
 
 def verdicts(
@@ -18,7 +17,7 @@ def verdicts(
     as_json: Annotated[bool, typer.Option("--json", help="For programs: a list with one object a claim.")] = False,
 ) -> None:
     """Print the verdict on each claim, computed from its rule and the records."""
-    judged = evidence.verdicts(Store(store).latest() if store else None)
+    judged = evidence.verdicts(records_in(store) if store else None)
     if as_json:
         print(json.dumps(evidence.as_json(judged), indent=1))
         return
