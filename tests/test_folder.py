@@ -1,6 +1,8 @@
 """A reader's own folder of photographs, one folder for each class."""
 
+import os
 import shutil
+import sys
 
 import pytest
 import torch
@@ -63,6 +65,17 @@ def test_the_fingerprint_is_of_the_content(write):
     assert photo_folder(root, "train").fingerprint == before != photo_folder(root, "test").fingerprint
     Image.new("RGB", (9, 9)).save(root / "train" / "cat" / "00.png")
     assert photo_folder(root, "train").fingerprint != before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is Unicode")
+def test_names_need_not_be_utf_8(write, cache):
+    root = write().rename(os.fsdecode(os.fsencode(cache.parent / "pets") + b"\xff"))
+    for name in ("cat", "ant"):
+        for path in (root / name).iterdir():
+            path.rename(os.fsdecode(os.fsencode(path.with_suffix("")) + b"\xff.png"))
+    train, test = (photo_folder(root, split) for split in ("train", "test"))
+    assert len(train) + len(test) == 24
+    assert len(first_of_each_class(train, 1).rescaled(4)) == 2
 
 
 def test_photographs_are_kept_decoded_at_a_size(write, cache):

@@ -1,6 +1,8 @@
 """Imagenette on a small fake of its folder layout: found, checked, decoded once."""
 
+import os
 import shutil
+import sys
 import urllib.error
 from pathlib import Path
 
@@ -63,6 +65,14 @@ def test_photographs_are_decoded_once(fake_imagenette, cache):
     written = decoded.stat().st_mtime_ns
     assert torch.equal(imagenette("train", root, squash=32).images.load(torch.arange(20))[0], first)
     assert decoded.stat().st_mtime_ns == written
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is Unicode")
+def test_a_name_need_not_be_utf_8(fake_imagenette):
+    root = fake_imagenette()
+    first_photo(root).rename(first_photo(root).with_name(os.fsdecode(b"\xff.JPEG")))
+    photos = imagenette("train", root, squash=32)
+    assert len(photos.held_out()) < len(photos) == 20
 
 
 def test_changed_photographs_are_decoded_again(fake_imagenette):

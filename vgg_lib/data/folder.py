@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import torch
@@ -63,7 +64,7 @@ def first_of_each_class(photos: Photos, count: int) -> Photos:
     """
     if count < 1:
         raise InputError(f"{count} photographs of each class were asked for: ask for 1 or more")
-    order = sorted(range(len(photos)), key=lambda i: hashlib.sha256(photos.names[i].encode()).digest())
+    order = sorted(range(len(photos)), key=lambda i: hashlib.sha256(os.fsencode(photos.names[i])).digest())
     by_class: list[list[int]] = [[] for _ in photos.classes]
     for i in order:
         by_class[int(photos.labels[i])].append(i)
@@ -78,7 +79,7 @@ def _name(path: Path) -> str:
 
 
 def _for_testing(path: Path) -> bool:
-    digest = hashlib.sha256(_name(path).encode()).digest()
+    digest = hashlib.sha256(os.fsencode(_name(path))).digest()
     return int.from_bytes(digest[:8], "little") % _TEST_ONE_OF == 0
 
 

@@ -143,7 +143,7 @@ def digest_of(paths: Sequence[Path]) -> str:
     """Digest of all names and bytes, 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for path in sorted(paths, key=lambda p: (p.parent.name, p.name)):
-        digest.update(f"{path.parent.name}/{path.name}\0".encode())
+        digest.update(os.fsencode(f"{path.parent.name}/{path.name}\0"))  # a name need not be UTF-8
         try:
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import os
 from dataclasses import dataclass
 
 import torch
@@ -23,7 +24,7 @@ def in_held_out_tenth(name: str) -> bool:
     >>> sum(in_held_out_tenth(f"n03028079_{i}.JPEG") for i in range(10_000))
     1030
     """
-    digest = hashlib.sha256(name.encode()).digest()
+    digest = hashlib.sha256(os.fsencode(name)).digest()
     return int.from_bytes(digest[:8], "little") % 10 == 0
 
 

@@ -9,6 +9,7 @@ this name is as wrong as a damaged one. It is written last of all, into a file t
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -98,7 +99,7 @@ def pixel_file(path: Path, count: int, images: Callable[[], Iterable[Tensor]]) -
 
 
 def _write(path: Path, count: int, images: Iterable[Tensor]) -> None:
-    digest, sizes = hashlib.sha256(path.name.encode()), []
+    digest, sizes = hashlib.sha256(os.fsencode(path.name)), []
     with (
         replacing(path) as part,
         part.open("wb") as file,
@@ -147,4 +148,4 @@ def _is_whole(path: Path, *_state: int) -> bool:
         if file.read(len(_MAGIC)) != _MAGIC:
             return False
         expected = file.read(32)
-        return hashlib.file_digest(file, lambda: hashlib.sha256(path.name.encode())).digest() == expected
+        return hashlib.file_digest(file, lambda: hashlib.sha256(os.fsencode(path.name))).digest() == expected
