@@ -7,6 +7,9 @@ from typing import NamedTuple
 from vgg_lib.basics.errors import InputError
 from vgg_lib.networks.table import FC_WIDTH, Layer, Network, resolve
 
+#: Channels of a layer at most: one such layer behind another has 4 TB of weights.
+MOST_CHANNELS = 2**20
+
 
 class Spec(NamedTuple):
     """A layer with everything decided: what :class:`VGG` builds and ``geometry`` counts."""
@@ -20,18 +23,21 @@ class Spec(NamedTuple):
 
 
 def scale_width(channels: int, width: float, name: str) -> int:
-    """``channels · width``, rounded down, at least 1 or an :class:`InputError`."""
-    scaled = int(channels * width)
+    """``channels · width``, rounded down; raises :class:`InputError` below 1 and above :data:`MOST_CHANNELS`."""
+    scaled = channels * width
     if scaled < 1:
         raise InputError(f"width {width} leaves {name} without channels: choose 1/{channels} or more")
-    return scaled
+    if not scaled <= MOST_CHANNELS:  # nor is what is no number
+        raise InputError(f"width {width} gives {name} more than {MOST_CHANNELS:,} channels: choose a smaller number")
+    return int(scaled)
 
 
 def specify(network: str | Network, *, num_classes: int, image_size: int, width: float) -> list[Spec]:
     """Every layer of a network with its channels and map sizes, the fully connected ones included.
 
     Raises :class:`InputError` for fewer than 2 classes, an image under 32 pixels (the stride of Table 1's
-    networks), an image that is used up before the last pool, or a width that leaves a layer no channels.
+    networks), an image that is used up before the last pool, or a width that leaves a layer no channels
+    or more than :data:`MOST_CHANNELS`.
     """
     if num_classes < 2:
         raise InputError(f"num_classes is {num_classes}: a classifier needs at least 2")
