@@ -71,6 +71,6 @@ def parse_scale(text: str) -> int | tuple[int, int]:
     (73, 146)
     """
     numbers = text.split("-")
-    if not all(n.isdigit() for n in numbers) or len(numbers) > 2:
+    if not all(n.isdecimal() for n in numbers) or len(numbers) > 2:
         raise InputError(f"training scale {text!r} is not of the form 73 or 73-146")
     return int(text) if len(numbers) == 1 else (int(numbers[0]), int(numbers[1]))
