@@ -222,6 +222,8 @@ def test_what_cannot_be_learnt_or_tested_is_refused():
         central_crops(photos.images.sizes, 31, 32)
     with pytest.raises(InputError, match="3 boxes were predicted for 2 photographs"):
         hits(torch.zeros(3, 4), [torch.zeros(1, 4)] * 2)
+    with pytest.raises(InputError, match="seed is 9223372036854775808: choose a whole number"):
+        Localisation(40, seed=2**63)
     with pytest.raises(InputError, match="tuned is 'last': choose 'all' or 'fc'"):
         Localisation(scale=36, tuned="last")
 

@@ -174,6 +174,8 @@ def test_a_choice_goes_to_the_run_or_to_its_preset():
         ({"squash": -3}, "squash is -3: choose a whole number of 1 or more, or None"),
         ({"momentum": 2.0}, "momentum is 2.0: choose a number of 0 or more, below 1"),
         ({"seed": True}, "seed is True: choose a whole number of 0 or more"),
+        ({"seed": 2**63}, f"seed is {2**63}: choose a whole number of 0 or more, below 2"),
+        ({"seed": 10**23}, f"seed is {10**23}: choose a whole number"),
         ({"scale": "36"}, "scale is '36': choose a whole number, or a tuple of 2"),
         ({"initialisation": "he"}, "initialisation is 'he': choose one of type Initialisation"),
         ({"warm_layers": "all"}, "copies the layers of a trained net: say in warm_start of which"),

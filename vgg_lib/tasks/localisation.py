@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vgg_lib.basics import machine, seeds
 from vgg_lib.basics.errors import InputError
-from vgg_lib.basics.fields import NotNegative, NotNegativeFloat, Positive, PositiveFloat, Share, check_fields
+from vgg_lib.basics.fields import NotNegativeFloat, Positive, PositiveFloat, Seed, Share, check_fields
 from vgg_lib.basics.progress import bar
 from vgg_lib.data.augmentation import draw_crops
 from vgg_lib.data.images import Images
@@ -45,7 +45,7 @@ class Localisation:
     learning_rate: PositiveFloat = 0.01
     momentum: Share = 0.9
     weight_decay: NotNegativeFloat = 5e-4
-    seed: NotNegative = 0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
         check_fields(self)

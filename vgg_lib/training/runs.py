@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from vgg_lib.basics.errors import InputError, check_choice
-from vgg_lib.basics.fields import NotNegative, check_fields
+from vgg_lib.basics.fields import Seed, check_fields
 from vgg_lib.data.rescaling import Scale, middle
 from vgg_lib.evaluation.protocols import Protocol
 from vgg_lib.networks.initialisation import Initialisation
@@ -39,7 +39,7 @@ class Run:
     scale: Scale
     initialisation: Initialisation
     batch_norm: bool = False
-    seed: NotNegative = 0
+    seed: Seed = 0
     train_on: Literal["nine-tenths", "all"] = "nine-tenths"
     warm_start: Key | None = None
     warm_layers: Literal["paper", "all"] = "paper"
