@@ -69,6 +69,14 @@ def test_predict_without_trained_weights_asks_the_best_net_that_is_carried(vgg_l
     assert "photographs of Imagenette" in answered.err
 
 
+def test_a_link_to_no_weights_is_passed_over(vgg_lib, tmp_path):
+    (tmp_path / "vgg_lib").mkdir()
+    (tmp_path / "vgg_lib" / "gone.safetensors").symlink_to(tmp_path / "nowhere")
+    said = vgg_lib("evaluate")
+    assert said.code == 2
+    assert "there are no trained weights" in said.err
+
+
 def test_export_writes_weights_and_script_beside_each_other(vgg_lib, tmp_path):
     records = Path(str(files("vgg_lib"))) / "records" / "things.jsonl"
     said = vgg_lib("export", CARRIED, "--store", records, "--folder", tmp_path / "mine")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -51,7 +52,11 @@ def records_in(store: Path) -> Known:
 
 def trained_weights() -> list[Path]:
     """The weights that ``vgg-lib train`` wrote, the newest last."""
-    return sorted(data_folder().glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
+    written = {}
+    for path in data_folder().glob("*.safetensors"):
+        with suppress(OSError):  # a link to nothing, or removed since
+            written[path] = path.stat().st_mtime
+    return sorted(written, key=written.__getitem__)
 
 
 def newest_weights() -> Path:
