@@ -49,6 +49,10 @@ def test_a_row_of_the_papers_that_is_not_there_is_an_error():
         error_of(3, network="D", S="512")
     with pytest.raises(InputError, match="3 rows"):
         error_of(3, network="D")
+    with pytest.raises(InputError, match="unknown column of table 3 'nope': choose from network"):
+        error_of(3, nope="D")
+    with pytest.raises(InputError, match="unknown column of table 3 'top2': choose from network"):
+        error_of(3, "top2", network="D", S="[256;512]")
 
 
 def test_a_difference_of_two_errors_is_the_sharper_the_more_they_have_in_common():

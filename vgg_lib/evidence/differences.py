@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.evidence import paper
 from vgg_lib.evidence.records import Evaluation
 
@@ -47,12 +47,14 @@ class Difference:
 def error_of(table: int, column: str = "top1", **where: str) -> float:
     """The paper's error in percent in the one row of a table where other columns have these values.
 
-    Raises :class:`InputError` where no row has them, or several.
+    Raises :class:`InputError` where no row has them, or several, and for a column that is not there.
 
     >>> error_of(3, network="D", S="[256;512]")
     25.6
     """
     rows = paper.table(table)
+    for name in (*where, column):
+        check_choice(f"column of table {table}", name, rows.columns)
     for name, value in where.items():
         rows = rows[rows[name] == value]
     if len(rows) != 1:
