@@ -346,6 +346,12 @@ def test_a_queue_is_not_shared_by_torchrun(agenda_of, monkeypatch):
         Queue(agenda_of(RUN)).run()
 
 
+def test_a_number_of_processes_that_is_none_is_named(agenda_of, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "abc")
+    with pytest.raises(InputError, match=r"the variable WORLD_SIZE is 'abc', .*: unset it"):
+        Queue(agenda_of(RUN)).run()
+
+
 def test_a_folder_that_cannot_be_worked_in_is_named(agenda_of, workshop):
     workshop.folder.write_text("no folder")
     with pytest.raises(InputError, match=r"runs cannot be used .*: make it a folder"):

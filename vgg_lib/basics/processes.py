@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from vgg_lib.basics.errors import InputError
+
 
 def leads() -> bool:
     """Whether this process is the one of a team that writes and reports, or alone."""
@@ -11,5 +13,8 @@ def leads() -> bool:
 
 
 def processes() -> int:
-    """How many processes ``torchrun`` started, on all hosts."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    """How many processes ``torchrun`` started, on all hosts; raises :class:`InputError` where that is no number."""
+    told = os.environ.get("WORLD_SIZE") or "1"
+    if not told.isdecimal():
+        raise InputError(f"the variable WORLD_SIZE is {told!r}, and not a number of processes: unset it")
+    return int(told)
