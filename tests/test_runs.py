@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.evaluation.protocols import Protocol
-from vgg_lib.evidence.records import Evaluation, Record, pack_posteriors, unpack_posteriors
+from vgg_lib.evidence.records import Evaluation, Record, as_digits, from_digits, pack_posteriors, unpack_posteriors
 from vgg_lib.evidence.store import Store, recorded, studies_with_records
 from vgg_lib.networks.initialisation import Initialisation
 from vgg_lib.networks.table import NETWORKS
@@ -283,6 +283,11 @@ def test_a_record_of_before_is_read():
         raw.pop(later, None)
     del raw["run"]["layers"]
     assert Record.from_line(json.dumps(raw)) == a_record()
+
+
+@pytest.mark.parametrize("classes", [[], [0, 35, 7]])
+def test_classes_come_back_from_their_characters(classes):
+    assert torch.equal(from_digits(as_digits(torch.tensor(classes, dtype=torch.long))), torch.tensor(classes).long())
 
 
 @pytest.fixture

@@ -65,14 +65,15 @@ class Evaluation:
 
 def as_digits(classes: Tensor) -> str:
     """Class indices ``(N,)`` as one character each; raises :class:`InputError` for a class above 35."""
-    if int(classes.max()) >= len(_DIGITS):
-        raise InputError(f"class {int(classes.max())} has no character of its own: records hold up to {len(_DIGITS)}")
-    return "".join(_DIGITS[c] for c in classes.tolist())
+    numbers = classes.tolist()
+    if max(numbers, default=0) >= len(_DIGITS):
+        raise InputError(f"class {max(numbers)} has no character of its own: records hold up to {len(_DIGITS)}")
+    return "".join(_DIGITS[c] for c in numbers)
 
 
 def from_digits(digits: str) -> Tensor:
     """The class indices ``(N,)`` that :func:`as_digits` wrote."""
-    return torch.tensor([_DIGITS.index(digit) for digit in digits])
+    return torch.tensor([_DIGITS.index(digit) for digit in digits], dtype=torch.long)
 
 
 def pack_posteriors(posteriors: Tensor) -> str:
