@@ -244,6 +244,8 @@ def test_what_cannot_be_tested_is_refused(nets, scales, says):
     [
         ({"scales": ()}, "at least one test scale"),
         ({"scales": (32, 0)}, "test scale 0 is not a size"),
+        ({"scales": (32, 10**7)}, "test scale 10000000 is too large: choose 4096 pixels or fewer"),
+        ({"scales": (32,), "grid": 10**8}, "a grid of 100000000 has too many crops: choose 32 or fewer"),
         ({"scales": (32,), "grid": 0}, "a grid of 0 has no crops"),
         ({"scales": (32,), "dense": False}, "this one has neither"),
     ],

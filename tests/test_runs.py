@@ -161,6 +161,7 @@ def test_a_choice_goes_to_the_run_or_to_its_preset():
         ({"colour": 1}, "unknown field of a run 'colour': choose from"),
         ({"train_on": "val"}, "train_on is 'val': choose 'nine-tenths' or 'all'"),
         ({"scale": 31}, "training scale 31 does not hold the crop of 32 .* choose one of 36, 54"),
+        ({"scale": 10**7}, "training scale 10000000 is too large: choose 4096 pixels or fewer"),
         ({"scale": (72, 36)}, r"training scale \(72, 36\)"),
         ({"epochs": 0}, "epochs is 0: choose a whole number of 1 or more"),
         ({"epochs": 2.5}, "epochs is 2.5: choose a whole number"),

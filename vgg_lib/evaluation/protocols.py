@@ -11,6 +11,12 @@ from vgg_lib.networks.geometry import layer_costs
 from vgg_lib.networks.model import VGG
 from vgg_lib.networks.specification import specify
 
+#: Pixels of a test scale at most: eight times the paper's largest, and 4 GB in the first layer of a full-width net.
+LARGEST_SCALE = 4096
+
+#: Crops along each side at most: the paper has 5, and the thousand of this are in memory together.
+LARGEST_GRID = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
@@ -20,7 +26,8 @@ class Protocol:
     ``dense`` applies the net to the whole image (§3.2); ``grid=5`` to a 5×5 regular grid of crops (§4.3);
     both together average the two. ``mirror`` averages with the mirrored image.
 
-    Raises :class:`InputError` for no scale, a scale under 1, or neither dense nor a grid.
+    Raises :class:`InputError` for no scale, a scale under 1 or above :data:`LARGEST_SCALE`, a grid under 1 or above
+    :data:`LARGEST_GRID`, or neither dense nor a grid.
     """
 
     scales: tuple[int, ...]
@@ -48,6 +55,10 @@ class Protocol:
             raise InputError("a protocol needs at least one test scale Q: scales=(73,), say")
         if min(self.scales) < 1:
             raise InputError(f"test scale {min(self.scales)} is not a size in pixels: choose the crop's size or more")
+        if max(self.scales) > LARGEST_SCALE:
+            raise InputError(f"test scale {max(self.scales)} is too large: choose {LARGEST_SCALE} pixels or fewer")
+        if self.grid is not None and self.grid > LARGEST_GRID:
+            raise InputError(f"a grid of {self.grid} has too many crops: choose {LARGEST_GRID} or fewer")
         if self.grid is not None and self.grid < 1:
             raise InputError(f"a grid of {self.grid} has no crops: choose 1 or more, or None")
         if not self.dense and self.grid is None:

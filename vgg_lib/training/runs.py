@@ -15,7 +15,7 @@ from msgspec import Meta
 from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.basics.fields import Seed, check_fields
 from vgg_lib.data.rescaling import Scale, middle
-from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.evaluation.protocols import LARGEST_SCALE, Protocol
 from vgg_lib.networks.initialisation import Initialisation
 from vgg_lib.networks.table import NETWORKS, Network, resolve
 from vgg_lib.training.presets import PRESETS, Preset, preset
@@ -55,6 +55,8 @@ class Run:
                 f"training scale {self.scale} does not hold the crop of {self.preset.crop} pixels of preset "
                 f"{self.preset.name!r}: choose one of {', '.join(map(str, self.preset.scales))}"
             )
+        if largest > LARGEST_SCALE:  # it could not be tested there
+            raise InputError(f"training scale {self.scale} is too large: choose {LARGEST_SCALE} pixels or fewer")
         if self.warm_layers == "all" and self.warm_start is None:
             raise InputError("warm_layers='all' copies the layers of a trained net: say in warm_start of which run")
         if self.preset.schedule == "plateau" and self.train_on == "all":
