@@ -23,6 +23,7 @@ from vgg_lib.evaluation.protocols import Protocol
 from vgg_lib.evidence import workshop
 from vgg_lib.evidence.store import Store, recorded
 from vgg_lib.networks.model import vgg
+from vgg_lib.tasks import localisation
 from vgg_lib.training.runs import make_run
 from vgg_lib.training.weights import load_net, save_net
 
@@ -237,6 +238,22 @@ def test_localise_refuses_boxes_of_other_photographs(vgg_lib, tmp_path):
     assert said.code == 2
     assert "none of them is among these 12" in said.err
     assert not (tmp_path / "boxes.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--picture", "p.xyz"], "unknown form of a picture 'xyz': choose from eps, "),
+        (["--picture", "p.xyz/b.png", "--scale", "0"], "scale is 0: choose a whole number of 1 or more"),
+        (["--picture", "boxes.json/b.png"], "boxes.json/b.png cannot be written"),
+        (["--out", ""], ". is a folder: name a file in it"),
+    ],
+)
+def test_localise_refuses_before_it_learns(vgg_lib, tmp_path, monkeypatch, words, message):
+    monkeypatch.setattr(localisation, "_learn", None)
+    said = vgg_lib("localise", folder_of_things(tmp_path), "--weights", CARRIED, "--boxes", "boxes.json", *words)
+    assert said.code == 2
+    assert message in said.err
 
 
 def test_a_diverged_run_is_recorded_and_says_so(vgg_lib, tmp_path):

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from vgg_lib.basics.files import replacing
+from vgg_lib.basics.errors import check_choice
+from vgg_lib.basics.files import check_writing, replacing
 from vgg_lib.book.export import best_carried
 from vgg_lib.commands.shared import trained_weights
 from vgg_lib.data.folder import photo_folder
@@ -37,16 +38,21 @@ def localise(
     the classifier is one that comes with the library.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.backend_bases import FigureCanvasBase
 
     from vgg_lib.book.figures.boxes import best_and_worst, boxes_on_pictures
 
+    form = picture.suffix.lstrip(".").lower() or "png"
+    check_choice("form of a picture", form, sorted(FigureCanvasBase.get_supported_filetypes()))
+    for path in filter(None, (picture, out)):
+        check_writing(path)
     net, _ = load_net(weights or next(iter(trained_weights()[-1:]), best_carried()))
     halves = (folder / "train").is_dir()
     train, test = (
         boxed_from_file(photo_folder(folder, split), boxes, below=f"{split}/" if halves else "")
         for split in ("train", "test")
     )
-    how = Localisation(scale or round(net.image_size * 8 / 7), not shared, tuned, epochs, seed=seed)
+    how = Localisation(round(net.image_size * 8 / 7) if scale is None else scale, not shared, tuned, epochs, seed=seed)
     taught = train_boxes(net, train.photos, how, progress=True)
     images, sizes = test.photos.images, test.photos.images.sizes
     predicted = predict_boxes(taught, images, test.photos.labels, how.scale)
@@ -54,11 +60,11 @@ def localise(
     print(f"error {error_of(predicted, test.boxes):.1f} % of {len(test)} photographs")
     print(f"error {error_of(mean_box(train.photos) * sides, test.boxes):.1f} % with the mean box of the others")
     print(f"error {error_of(WHOLE * sides, test.boxes):.1f} % with the whole picture")
+    if out:  # before the picture, which may fail
+        print(f"weights  {save_net(taught, out, classes=train.photos.classes)}")
     shown = best_and_worst(test, predicted)
     figure = boxes_on_pictures(test.take(shown), predicted[shown])
     with replacing(picture) as part:
-        figure.savefig(part, format=picture.suffix.lstrip(".") or "png")
+        figure.savefig(part, format=form)
     plt.close(figure)
     print(f"picture  {picture}")
-    if out:
-        print(f"weights  {save_net(taught, out, classes=train.photos.classes)}")
