@@ -351,6 +351,29 @@ def test_a_file_that_is_none_of_records_or_weights_is_refused_before_any_work(
     assert (tmp_path / "text").read_text() == "a text"
 
 
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["predict", LONG], 1, "aaa cannot be read as a photograph"),
+        (["evaluate", "--weights", LONG], 2, "there is no file of weights at aaa"),
+        (["train", "--weights", LONG], 2, "aaa cannot be written"),
+        (["train", "--preset", "laptop", "--data", LONG], 2, "the data folder is aaa"),
+        (["train", "--store", LONG], 2, "cannot add a record to aaa"),
+        (["compare", LONG], 2, "aaa cannot be read"),
+        (["transfer", LONG], 2, "aaa is no folder"),
+        (["localise", LONG, "--boxes", LONG], 2, "aaa is no folder"),
+    ],
+    ids=lambda value: " ".join(map(str, value))[:20] if isinstance(value, list) else None,
+)
+def test_a_name_that_is_too_long_is_a_users_error(vgg_lib, words, code, message):
+    said = vgg_lib(*words)
+    assert said.code == code
+    assert message in said.err
+
+
 def test_doctor_names_the_data_it_did_not_find_and_times_each_preset(vgg_lib, monkeypatch):
     narrow = {name: replace(preset, width=1 / 16) for name, preset in doctor.PRESETS.items()}  # what it times is quick
     monkeypatch.setattr(doctor, "PRESETS", narrow)

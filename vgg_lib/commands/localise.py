@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from vgg_lib.basics.errors import check_choice
-from vgg_lib.basics.files import check_writing, replacing
+from vgg_lib.basics.files import check_writing, is_folder, replacing
 from vgg_lib.book.export import best_carried
 from vgg_lib.commands.shared import trained_weights
 from vgg_lib.data.folder import photo_folder
@@ -47,7 +47,7 @@ def localise(
     for path in filter(None, (picture, out)):
         check_writing(path)
     net, _ = load_net(weights or next(iter(trained_weights()[-1:]), best_carried()))
-    halves = (folder / "train").is_dir()
+    halves = is_folder(folder / "train")
     train, test = (
         boxed_from_file(photo_folder(folder, split), boxes, below=f"{split}/" if halves else "")
         for split in ("train", "test")

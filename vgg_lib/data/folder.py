@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from vgg_lib.basics.errors import InputError, check_choice
+from vgg_lib.basics.files import is_folder
 from vgg_lib.basics.folders import cache_folder
 from vgg_lib.data.imagenette import digest_of
 from vgg_lib.data.photo_files import PhotoFiles
@@ -31,7 +32,7 @@ def photo_folder(root: str | Path, split: str) -> Photos:
     """
     check_choice("split", split, ("train", "test"))
     root = Path(root).expanduser()
-    if not root.is_dir():
+    if not is_folder(root):
         raise InputError(f"{root} is no folder: name one that holds a folder of photographs for each class")
     halves = [half for half in ("train", "test") if (root / half).is_dir()]
     if len(halves) == 1:

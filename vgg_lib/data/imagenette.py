@@ -19,6 +19,7 @@ import torch
 from PIL import Image
 
 from vgg_lib.basics.errors import InputError, InputWarning, check_choice
+from vgg_lib.basics.files import is_folder
 from vgg_lib.basics.folders import cache_folder, way_out
 from vgg_lib.data.archive import CLASSES, FOLDERS, STAND_IN, differences, photographs_in
 from vgg_lib.data.decoded import decoded_once
@@ -48,10 +49,10 @@ def find(root: str | Path | None = None, size: str = "160px") -> Path | None:
     folder = FOLDERS[size]
     named = root or os.environ.get("VGG_LIB_DATA")
     if not named:
-        return cache_folder() if (cache_folder() / folder).is_dir() else None
+        return cache_folder() if is_folder(cache_folder() / folder) else None
     where = Path(named).expanduser()
     origin = "the data folder" if root else "VGG_LIB_DATA"
-    if not where.is_dir():
+    if not is_folder(where):
         raise InputError(f"{origin} is {where}, which is no folder: name the one that holds {folder}/")
     if (where / folder).is_dir():
         return where
@@ -72,7 +73,7 @@ def download(size: str = "160px") -> Path:
     """
     check_choice("size of Imagenette", size, FOLDERS)
     cache, folder = cache_folder(), FOLDERS[size]
-    if (cache / folder).is_dir():
+    if is_folder(cache / folder):
         return cache
     try:
         cache.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.files import is_file, is_folder
 from vgg_lib.basics.kinds import is_web_address, kind_of, looks_like_pytorch, looks_like_safetensors
 
 #: Entries that hold the weights in what training programs save, beside others that do: averaged ones, say.
@@ -27,9 +28,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """
     if is_web_address(path):
         raise InputError(f"{path} is a web address: download it, and give the file")
-    if path.is_dir():
+    if is_folder(path):
         raise InputError(f"{path} is a folder: name the file of weights in it")
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"there is no file of weights at {path}")
     kind = kind_of(path)
     if kind is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.files import is_folder
 from vgg_lib.data.decoding import decode
 from vgg_lib.evaluation.posteriors import posteriors
 from vgg_lib.evaluation.protocols import Protocol
@@ -37,7 +38,7 @@ def photographs(given: Iterable[str]) -> Iterator[str]:
     """
     for name in given:
         folder = Path(name)
-        inside = sorted(folder.iterdir()) if folder.is_dir() else []
+        inside = sorted(folder.iterdir()) if is_folder(folder) else []
         photos = [str(p) for p in inside if p.suffix.lower() in ENDINGS and not p.name.startswith(".")]
         yield from photos or [name]
 

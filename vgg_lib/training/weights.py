@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.basics.files import replacing
+from vgg_lib.basics.files import is_file, replacing
 from vgg_lib.basics.kinds import kind_of, looks_like_pytorch
 from vgg_lib.networks.model import VGG, vgg
 from vgg_lib.networks.preprocessing import Preprocessing
@@ -136,7 +136,7 @@ def run_of(path: str | Path) -> Run:
 def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The description and the tensors in a file of :func:`save_net`; raises what :func:`load_net` raises."""
     path = Path(path)
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"there is no file of weights at {path}: `vgg-lib train` writes one")
     try:
         with safe_open(path, framework="pt") as file:
