@@ -243,7 +243,7 @@ def test_localise_refuses_boxes_of_other_photographs(vgg_lib, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--picture", "p.xyz"], "unknown form of a picture 'xyz': choose from eps, "),
+        (["--picture", "p.xyz"], "unknown form of a picture 'xyz': choose from"),
         (["--picture", "p.xyz/b.png", "--scale", "0"], "scale is 0: choose a whole number of 1 or more"),
         (["--picture", "boxes.json/b.png"], "boxes.json/b.png cannot be written"),
         (["--out", ""], ". is a folder: name a file in it"),
