@@ -73,7 +73,7 @@ def arms(study: Study, known: Known) -> str:
     """
     by_recipe: dict[Run, list[Run]] = {}
     for run in study.runs(known):
-        by_recipe.setdefault(_recipe(run), []).append(run)
+        by_recipe.setdefault(run.any_seed, []).append(run)
     lines = [
         "| net | error (%) | spread | last loss | rate | epochs | seeds | minutes |",
         "| --- " * 8 + "|",
@@ -93,11 +93,6 @@ def arms(study: Study, known: Known) -> str:
     if processors:
         lines.append(f"Processors of those that are done: {', '.join(processors)}.")
     return "\n".join(lines) + "\n"
-
-
-def _recipe(run: Run) -> Run:
-    """The same for all seeds: a run of seed 0, which starts from some net A where the run does."""
-    return dataclasses.replace(run, seed=0, warm_start=run.warm_start and "0" * 16)
 
 
 def edges(study: Study, known: Known) -> str:
@@ -152,7 +147,8 @@ def _net(recipe: Run) -> str:
 
     BN is batch normalisation; 0 to 255 are inputs at the paper's scale. Short, since a table has a page's width.
     """
-    p, usual = recipe.preset, PRESETS[recipe.preset.name]
+    p = recipe.preset
+    usual = PRESETS.get(p.name, p)
     told = [recipe.network + "\u00a0+\u00a0BN" * recipe.batch_norm + recipe.begun]
     if recipe.scale != usual.scales[0]:
         told.append(f"S = {recipe.scale if isinstance(recipe.scale, int) else list(recipe.scale)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from scipy.stats import t
 from vgg_lib.basics.errors import InputError
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.store import recorded, studies_with_records
-from vgg_lib.training.runs import Run
 
 #: So many recorded seeds say how far apart seeds are; fewer say only that there are others.
 ENOUGH = 3
@@ -74,7 +72,7 @@ def compare(mine: Record, known: Iterable[Record] | None = None) -> Comparison:
     """A record beside those of the same recipe, one for each seed: of ``known``, or all that are recorded."""
     if known is None:
         known = (record for study in studies_with_records() for record in recorded(study).latest().values())
-    alike = (r for r in known if _recipe(r.run) == _recipe(mine.run) and r.outcome != "failed" and r.losses)
+    alike = (r for r in known if r.run.any_seed.key == mine.run.any_seed.key and r.outcome != "failed" and r.losses)
     others = tuple({record.key: record for record in alike}.values())  # a run may be in several studies
     errors = [record.error for record in others if record.key != mine.key]  # a run is no other seed than itself
     if len(errors) < ENOUGH or mine.outcome == "failed":
@@ -110,8 +108,3 @@ def _made_with(record: Record) -> dict[str, str]:
     told = {name: str(record.machine.get(name, "not told")) for name in ("device", "processor", "precision", "torch")}
     engine = record.origin.engine if record.origin else "not told"
     return told | {"engine": engine, "data": record.data.get("train", "not told")}
-
-
-def _recipe(run: Run) -> str:
-    """The same for all seeds of a recipe."""
-    return dataclasses.replace(run, seed=0, warm_start=run.warm_start and "0" * 16).key

@@ -80,6 +80,11 @@ class Run:
         """How names of the run tell that it does not start from random weights; nothing where it does."""
         return "" if not self.warm_start else " from A" if self.warm_layers == "paper" else " fine-tuned"
 
+    @property
+    def any_seed(self) -> Run:
+        """The same for all seeds of a recipe: the run of seed 0, which starts from some net where this one does."""
+        return dataclasses.replace(self, seed=0, warm_start=self.warm_start and "0" * 16)
+
     @cached_property
     def key(self) -> str:
         """16 hexadecimal digits that stand for this run: a hash of all that its training reads.
