@@ -118,7 +118,7 @@ class Store:
         end = _end_of_line(file, file.seek(0, os.SEEK_END))
         for start in {end, _end_of_line(file, max(0, end - 1))}:
             file.seek(start)
-            found = file.read(len(_BEGINNINGS[0]))
+            found = file.read(65536).strip(b"\0")[: len(_BEGINNINGS[0])]  # zeros are what a power cut may leave
             if not any(found.startswith(b) or b.startswith(found) for b in _BEGINNINGS):
                 raise InputError(f"{self.path} does not end in a record: name another file, or remove its last line")
         return end
