@@ -100,7 +100,8 @@ def residual_deviation(*layouts: pd.DataFrame) -> tuple[float, float]:
     with one seed adds nothing. The standard error of a contrast of two arms with n seeds each is √(2/n) times as
     large. Raises :class:`InputError` where no degree of freedom is left.
 
-    >>> residual_deviation(pd.DataFrame({"A": [14.0, 15.0], "D": [12.0, 14.0]}))
+    >>> deviation, df = residual_deviation(pd.DataFrame({"A": [14.0, 15.0], "D": [12.0, 14.0]}))
+    >>> round(deviation, 6), df
     (0.5, 1.0)
     """
     fits = [_two_way(layout) for layout in layouts if layout.notna().any(axis=None)]

@@ -43,7 +43,7 @@ class Store:
         """
         try:
             opened = self.path.open("rb")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         except (OSError, ValueError) as error:  # the latter for a path with a null in it
             raise InputError(f"{self.path} cannot be read ({error}): name a file of records") from error
@@ -105,7 +105,7 @@ class Store:
         try:
             with self.path.open("rb+") as file:
                 self._end(file)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             check_writing(self.path)
         except OSError as error:
             raise InputError(f"cannot add a record to {self.path} ({error}): name a file of records") from error
