@@ -9,8 +9,7 @@ import typer
 
 from vgg_lib.basics.errors import check_choice
 from vgg_lib.basics.files import check_writing, is_folder, replacing
-from vgg_lib.book.export import best_carried
-from vgg_lib.commands.shared import trained_weights
+from vgg_lib.commands.shared import Weights, weights_or_best
 from vgg_lib.data.folder import photo_folder
 from vgg_lib.tasks.box_file import boxed_from_file
 from vgg_lib.tasks.boxes import WHOLE
@@ -21,9 +20,7 @@ from vgg_lib.training.weights import load_net, save_net
 def localise(
     folder: Annotated[Path, typer.Argument(help="Photographs, a folder for each class, in train/ and test/ or not.")],
     boxes: Annotated[Path, typer.Option(help="JSON: {NAME: {size: [w, h], boxes: [[left, top, right, bottom], …]}}.")],
-    weights: Annotated[
-        Path | None, typer.Option(help="Classifier to start from; the newest trained here if left out.")
-    ] = None,
+    weights: Weights = None,
     tuned: Annotated[Literal["all", "fc"], typer.Option(help="Layers that learn.")] = "all",
     shared: Annotated[bool, typer.Option("--shared", help="One box for all classes, not one for each.")] = False,
     scale: Annotated[int | None, typer.Option(help="Training scale S; else 8/7 of the crop, as 256 is of 224.")] = None,
@@ -34,8 +31,7 @@ def localise(
 ) -> None:
     """Teach a classifier to predict boxes (App. A), test it with the class given, and draw what it says.
 
-    A box is right if it overlaps with a true one by more than half of what both cover. Without weights of your own
-    the classifier is one that comes with the library.
+    A box is right if it overlaps with a true one by more than half of what both cover.
     """
     import matplotlib.pyplot as plt
     from matplotlib.backend_bases import FigureCanvasBase
@@ -46,7 +42,7 @@ def localise(
     check_choice("form of a picture", form, sorted(FigureCanvasBase.get_supported_filetypes()))
     for path in filter(None, (picture, out)):
         check_writing(path)
-    net, _ = load_net(weights or next(iter(trained_weights()[-1:]), best_carried()))
+    net, _ = load_net(weights_or_best(weights))
     halves = is_folder(folder / "train")
     train, test = (
         boxed_from_file(photo_folder(folder, split), boxes, below=f"{split}/" if halves else "")

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.book.answering import introduction
-from vgg_lib.book.export import best_carried
-from vgg_lib.commands.shared import trained_weights
+from vgg_lib.commands.shared import Weights, weights_or_best
 from vgg_lib.tasks.predict import Answer, photographs
 from vgg_lib.tasks.predict import predict as answers
 from vgg_lib.training.weights import load_net
@@ -21,21 +19,18 @@ from vgg_lib.training.weights import load_net
 
 def predict(
     photos: Annotated[list[str], typer.Argument(help="Photographs of your own, or folders of them.")],
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights to use; else the newest trained here, else those that are carried.")
-    ] = None,
+    weights: Weights = None,
     top: Annotated[int, typer.Option(help="How many classes to show.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="For programs: the net, an object a photograph.")] = False,
 ) -> None:
     """Say what a trained net sees in photographs, densely at its own scale.
 
-    Without weights of your own it is a net that comes with the library, trained on photographs of ten classes. The
-    exit code is 1 where a photograph could not be read.
+    The nets that come with the library were trained on photographs of ten classes. The exit code is 1 where a
+    photograph could not be read.
     """
     if top < 1:
         raise InputError(f"--top {top} shows no class: choose 1 or more")
-    trained = [weights] if weights else trained_weights()[-1:]
-    chosen = trained[0] if trained else best_carried()
+    chosen = weights_or_best(weights)
     net, classes = load_net(chosen)
     asked = introduction(chosen)
     print(f"asked: {asked}", file=sys.stderr)

@@ -10,6 +10,7 @@ import typer
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.folders import data_folder
+from vgg_lib.book.export import best_carried
 from vgg_lib.evidence.store import Known, Store
 from vgg_lib.evidence.studies import STUDIES
 from vgg_lib.evidence.workshop import Workshop
@@ -28,6 +29,10 @@ DataFolder = Annotated[
 ]
 StudyStore = Annotated[
     Path | None, typer.Option(help="File of the study's records; else one in the user's data folder.")
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(help="Weights to use; else the newest trained here, else the best that come with the library."),
 ]
 Records = Annotated[Path | None, typer.Option(help="File of records; else those that come with the library.")]
 
@@ -57,6 +62,11 @@ def trained_weights() -> list[Path]:
         with suppress(OSError):  # a link to nothing, or removed since
             written[path] = path.stat().st_mtime
     return sorted(written, key=written.__getitem__)
+
+
+def weights_or_best(given: Path | None) -> Path:
+    """The weights given, else the newest trained here, else those of the carried net that errs least."""
+    return given or next(reversed(trained_weights()), None) or best_carried()
 
 
 def newest_weights() -> Path:

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from vgg_lib.book.export import best_carried
 from vgg_lib.commands.predict import bars
-from vgg_lib.commands.shared import trained_weights
+from vgg_lib.commands.shared import Weights, weights_or_best
 from vgg_lib.data.folder import photo_folder
 from vgg_lib.tasks.transfer import Transfer, evaluate_pixels, evaluate_transfer
 from vgg_lib.training.loop import untrained
@@ -18,7 +17,7 @@ from vgg_lib.training.weights import load_net, run_of
 
 def transfer(
     folder: Annotated[Path, typer.Argument(help="Photographs, a folder for each class, in train/ and test/ or not.")],
-    weights: Annotated[Path | None, typer.Option(help="Weights to use; else the newest.")] = None,
+    weights: Weights = None,
     layer: Annotated[str, typer.Option(help="Whose activations are the features: conv1_1 to fc7.")] = "fc7",
     scale: Annotated[list[int] | None, typer.Option(help="Test scale Q, several if repeated; else the crop.")] = None,
     stack: Annotated[bool, typer.Option("--stack", help="Keep several scales apart rather than average them.")] = False,
@@ -26,11 +25,8 @@ def transfer(
     test_per_class: Annotated[int | None, typer.Option(help="Photographs of each class to test on; else all.")] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Also the same net untrained, and pixels alone.")] = False,
 ) -> None:
-    """Fit a linear SVM to a net's features of a folder of photographs, and say how often it errs (App. B).
-
-    Without weights of your own it is a net that comes with the library.
-    """
-    path = weights or next(iter(trained_weights()[-1:]), best_carried())
+    """Fit a linear SVM to a net's features of a folder of photographs, and say how often it errs (App. B)."""
+    path = weights_or_best(weights)
     net, _ = load_net(path)
     before = untrained(run_of(path), net) if compare else net  # weights that name no run are refused before the work
     sets = photo_folder(folder, "train"), photo_folder(folder, "test")
