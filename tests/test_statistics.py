@@ -17,8 +17,8 @@ from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import ttost_paired
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.data.archive import HELD_OUT
 from vgg_lib.evidence.planning import (
-    HELD_OUT,
     errors_by_seed,
     pilot_errors,
     planning,

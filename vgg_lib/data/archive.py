@@ -33,6 +33,9 @@ COUNTS = {
     "val": (387, 395, 357, 386, 409, 394, 389, 419, 399, 390),
 }
 
+#: How many of the training photographs are in the held-out tenth, which their names decide.
+HELD_OUT = 935
+
 #: Fingerprints of the archives that records were made with, by size and split.
 FINGERPRINTS = {("160px", "train"): "89164eb1da353b0f", ("160px", "val"): "6440919f93f4519d"}
 

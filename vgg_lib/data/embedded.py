@@ -29,6 +29,8 @@ from vgg_lib.data.photos import Photos
 SIDE = 64
 #: Pictures per split: training and test.
 COUNTS = {"train": 2400, "val": 600}
+#: How many of the training pictures are in the held-out tenth, which their names decide.
+HELD_OUT = 258
 #: Seeds of the two splits' streams; another value is another data set.
 SEEDS = {"train": 1409, "val": 1556}
 

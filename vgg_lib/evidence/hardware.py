@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Unpack
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.data.embedded import COUNTS
+from vgg_lib.data import archive, embedded
 from vgg_lib.evidence.records import Record
 from vgg_lib.networks.geometry import Size, macs
 from vgg_lib.networks.table import Network
@@ -27,7 +27,11 @@ STEP = 0.010
 _FORWARD_AND_BACKWARD = 3
 
 #: Photographs to train on, the held-out tenth included, and how many are in it.
-PHOTOGRAPHS = {"embedded": (COUNTS["train"], 258), "marked": (COUNTS["train"], 258), "imagenette": (9469, 935)}
+PHOTOGRAPHS = {
+    "embedded": (embedded.COUNTS["train"], embedded.HELD_OUT),
+    "marked": (embedded.COUNTS["train"], embedded.HELD_OUT),
+    "imagenette": (sum(archive.COUNTS["train"]), archive.HELD_OUT),
+}
 
 #: Bytes a second, each way, of 16 lanes of PCI Express 3.0: 8e9 bits a lane, 128 of 130 data.
 PCIE_3 = 16 * 8e9 * 128 / 130 / 8

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 from scipy.stats import chi2
 
+from vgg_lib.data.archive import COUNTS, HELD_OUT
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.statistics import power_of, residual_deviation, smallest_detectable, smallest_margin
 from vgg_lib.evidence.store import recorded
 from vgg_lib.training.runs import Run
 
-#: Photographs that the pilot was tested on (the held-out tenth), and that the evidence is (validation).
-HELD_OUT, VALIDATION = 935, 3925
+#: Photographs that the evidence is tested on; the pilot is tested on the held-out tenth.
+VALIDATION = sum(COUNTS["val"])
 
 
 def errors_by_seed(records: Iterable[Record]) -> pd.DataFrame:
