@@ -100,7 +100,7 @@ def visit(browser, site):
             page.set_viewport_size({"width": width, "height": 900})
             page.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
             with suppress(TimeoutError):  # then axe says what is wrong
-                page.wait_for_function(SETTLED, timeout=5_000)
+                page.wait_for_function(SETTLED, timeout=20_000)
             seen.widths[theme, width] = page.evaluate("document.documentElement.scrollWidth")
             seen.squeezed += page.evaluate(SQUEEZED)
             seen.lettering[width] = page.evaluate(LETTERING)
