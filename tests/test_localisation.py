@@ -220,6 +220,8 @@ def test_what_cannot_be_learnt_or_tested_is_refused():
         train_boxes(classifier(), photos, Localisation(scale=31))
     with pytest.raises(InputError, match="scale 31 does not hold a crop of 32"):
         central_crops(photos.images.sizes, 31, 32)
+    with pytest.raises(InputError, match="scale 4097 is too large: choose 4096 pixels or fewer"):
+        Localisation(scale=4097)
     with pytest.raises(InputError, match="3 boxes were predicted for 2 photographs"):
         hits(torch.zeros(3, 4), [torch.zeros(1, 4)] * 2)
     with pytest.raises(InputError, match="seed is 9223372036854775808: choose a whole number"):

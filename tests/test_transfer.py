@@ -132,6 +132,7 @@ def test_dropout_is_off_and_training_goes_on_after_it():
     [
         (noise(1, 3, 32, 32), {"layer": "fc8"}, "unknown layer 'fc8': choose from conv1_1, "),
         (noise(1, 3, 32, 32), {"scales": (31, 40)}, "takes images of 32 pixels or more"),
+        (noise(1, 3, 32, 32), {"scales": (32, 4097)}, "scale 4097 is too large: choose 4096 pixels or fewer"),
         (noise(1, 3, 32, 32), {"scales": ()}, "choose one Q or several of 32 or more"),
         (noise(1, 3, 32, 32), {"combine": "max"}, "unknown way to combine scales 'max'"),
         (noise(1, 3, 32, 32).float(), {}, "give uint8 RGB"),

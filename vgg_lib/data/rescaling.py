@@ -18,6 +18,9 @@ from vgg_lib.basics.errors import InputError
 #: A training scale S in pixels, or a range from which S is sampled for each image (§3.1).
 Scale = int | tuple[int, int]
 
+#: Pixels of a scale at most: eight times the paper's largest, and 4 GB in the first layer of a full-width net.
+LARGEST_SCALE = 4096
+
 
 def middle(scale: Scale) -> int:
     """S itself, or the middle of its range: the test scale Q of Table 3, in pixels.

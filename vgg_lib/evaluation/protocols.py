@@ -6,13 +6,10 @@ from dataclasses import dataclass
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.fields import check_fields
-from vgg_lib.data.rescaling import Scale, middle
+from vgg_lib.data.rescaling import LARGEST_SCALE, Scale, middle
 from vgg_lib.networks.geometry import layer_costs
 from vgg_lib.networks.model import VGG
 from vgg_lib.networks.specification import specify
-
-#: Pixels of a test scale at most: eight times the paper's largest, and 4 GB in the first layer of a full-width net.
-LARGEST_SCALE = 4096
 
 #: Crops along each side at most: the paper has 5, and the thousand of this are in memory together.
 LARGEST_GRID = 32
@@ -26,8 +23,8 @@ class Protocol:
     ``dense`` applies the net to the whole image (§3.2); ``grid=5`` to a 5×5 regular grid of crops (§4.3);
     both together average the two. ``mirror`` averages with the mirrored image.
 
-    Raises :class:`InputError` for no scale, a scale under 1 or above :data:`LARGEST_SCALE`, a grid under 1 or above
-    :data:`LARGEST_GRID`, or neither dense nor a grid.
+    Raises :class:`InputError` for no scale, a scale under 1 or above :data:`~vgg_lib.data.rescaling.LARGEST_SCALE`, a
+    grid under 1 or above :data:`LARGEST_GRID`, or neither dense nor a grid.
     """
 
     scales: tuple[int, ...]

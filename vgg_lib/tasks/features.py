@@ -14,7 +14,7 @@ from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.basics.progress import bar
 from vgg_lib.data.given import as_images
 from vgg_lib.data.images import Images
-from vgg_lib.data.rescaling import rescale
+from vgg_lib.data.rescaling import LARGEST_SCALE, rescale
 from vgg_lib.evaluation.posteriors import PIXELS_AT_ONCE, head_maps
 from vgg_lib.networks.model import VGG
 
@@ -82,8 +82,9 @@ def features_of_layers(
     layer answers to, whose descriptor is 0. The result is ``(N, D)`` float32 on the CPU by layer, D the layer's
     channels, times the number of scales where they are stacked. The net's own preprocessing is applied, dropout is off.
 
-    Raises :class:`InputError` for an unknown layer, no scale or one below the net's crop, an unknown way to combine,
-    and images that are not uint8 ``(N, 3, H, W)``.
+    Raises :class:`InputError` for an unknown layer, no scale, one below the net's crop or above
+    :data:`~vgg_lib.data.rescaling.LARGEST_SCALE`, an unknown way to combine, and images that are not
+    uint8 ``(N, 3, H, W)``.
     """
     scales = (net.image_size,) if scales is None else tuple(scales)
     _check(net, images, layers, scales, combine)
@@ -112,6 +113,8 @@ def _check(net: VGG, images: Images | Tensor, layers: Sequence[str], scales: Seq
             f"scales are {tuple(scales)}, and network {net.name} takes images of {net.image_size} pixels or more: "
             f"choose one Q or several of {net.image_size} or more; smaller photographs are enlarged to it"
         )
+    if max(scales) > LARGEST_SCALE:
+        raise InputError(f"scale {max(scales)} is too large: choose {LARGEST_SCALE} pixels or fewer")
     if not len(images):
         raise InputError("there are no photographs to take features of: give one or more")
 

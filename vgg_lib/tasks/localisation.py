@@ -16,7 +16,7 @@ from vgg_lib.basics.progress import bar
 from vgg_lib.data.augmentation import draw_crops
 from vgg_lib.data.images import Images
 from vgg_lib.data.photos import Photos
-from vgg_lib.data.rescaling import Crops, rescaled_sizes
+from vgg_lib.data.rescaling import LARGEST_SCALE, Crops, rescaled_sizes
 from vgg_lib.networks.model import VGG, vgg
 from vgg_lib.tasks.boxes import boxes_in_crops, boxes_in_pictures, decode, encode, overlap
 
@@ -34,7 +34,8 @@ class Localisation:
     ``per_class`` predicts a box for each class (the paper's PCR), else one for all (SCR). ``tuned`` are the layers that
     learn: ``all``, or the fully connected ones, ``fc``, the rest being fixed. ``scale`` is S and, in testing, Q.
 
-    Raises :class:`InputError` for a value that cannot be.
+    Raises :class:`InputError` for a value that cannot be, a scale above :data:`~vgg_lib.data.rescaling.LARGEST_SCALE`
+    among them.
     """
 
     scale: Positive
@@ -49,6 +50,8 @@ class Localisation:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.scale > LARGEST_SCALE:
+            raise InputError(f"scale {self.scale} is too large: choose {LARGEST_SCALE} pixels or fewer")
 
 
 def box_net(net: VGG, classes: int, how: Localisation) -> VGG:

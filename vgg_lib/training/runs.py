@@ -14,8 +14,8 @@ from msgspec import Meta
 
 from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.basics.fields import Seed, check_fields
-from vgg_lib.data.rescaling import Scale, middle
-from vgg_lib.evaluation.protocols import LARGEST_SCALE, Protocol
+from vgg_lib.data.rescaling import LARGEST_SCALE, Scale, middle
+from vgg_lib.evaluation.protocols import Protocol
 from vgg_lib.networks.initialisation import Initialisation
 from vgg_lib.networks.table import NETWORKS, Network, resolve
 from vgg_lib.training.presets import PRESETS, Preset, preset
