@@ -145,6 +145,18 @@ def test_every_run_trains_or_stalls_by_its_loss(losses, verdict):
     assert TRAINS.judge({record.key: record for record in records}).verdict == verdict
 
 
+def test_the_runs_of_a_rule_without_a_test_are_counted():
+    records = [
+        *(a_record(A, seed, error) for seed, error in enumerate((20.0, 60.0, 20.0))),
+        *(a_record(D, seed, 90.0, loss=2.3026) for seed in (0, 1)),
+        a_record(D, 2, 90.0, outcome="diverged"),
+    ]
+    rule = EveryRun(trains=(plain("A"),), stalls=(plain("D"),))
+    judged = rule.judge({record.key: record for record in records})
+    assert judged.counts == ("A plain: 2 of 3 train", "D plain: 2 of 3 stall, 1 diverged")
+    assert TRAINS.judge({}).counts == ()
+
+
 def test_a_low_loss_with_a_high_error_is_no_training():
     rule = EveryRun(trains=(plain("A"),), seeds=1)
     assert rule.judge(known({A: [60.0]}, loss=0.1)).verdict == "contradicted"

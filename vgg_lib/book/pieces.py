@@ -110,6 +110,8 @@ class Box:
         if judged is None or judged.effect is None:
             return {}
         lines = {"Effect": effect(judged)}
+        if judged.counts:
+            lines["Its runs"] = "; ".join(judged.counts)
         if judged.p_holm is not None:
             lines["p, corrected for all claims"] = f"{judged.p_holm:.2g}"
             if judged.provisional:

@@ -1,4 +1,4 @@
-"""What the paper says, sentence by sentence (§§2–4), and what this book does with each."""
+"""What the paper says, sentence by sentence (§§2–4, App. A and B), and what this book does with each."""
 
 from __future__ import annotations
 
@@ -26,15 +26,23 @@ class Statement:
 _CH = {
     int(name[2:4]): f"../notebooks/{name}.ipynb"
     for name in (
-        *("ch01_six_networks", "ch02_small_filters", "ch03_training", "ch04_depth", "ch07_context", "ch11_testing"),
-        "ch13_scaling_up",
+        *("ch01_six_networks", "ch02_small_filters", "ch03_training", "ch04_depth", "ch07_context"),
+        *("ch08_scale_jitter", "ch09_initialisation", "ch11_testing", "ch13_scaling_up"),
     )
 }
 
 #: In the order of the paper. Quotations are short; what is not in quotation marks is a fact of the paper in our words.
 STATEMENTS = (
-    Statement("§2.1", "“The only pre-processing we do is subtracting the mean RGB value”", "bad-start", _CH[3]),
-    Statement("§2.1", "1×1 filters are “a linear transformation of the input channels”", "context", _CH[2]),
+    Statement(
+        "§2.1",
+        "“The only pre-processing we do is subtracting the mean RGB value”",
+        None,
+        _CH[9],
+        "the inputs of `bad-start`",
+    ),
+    Statement(
+        "§2.1", "1×1 filters are “a linear transformation of the input channels”", None, _CH[2], "computed exactly"
+    ),
     Statement("§2.1", "LRN “does not improve the performance …, but leads to increased memory consumption”", "lrn"),
     Statement("§2.1", "All networks but one are without normalisation", "no-normalisation"),
     Statement("Table 2", "133, 133, 134, 138 and 144 million parameters", None, _CH[1], "computed exactly"),
@@ -45,11 +53,20 @@ STATEMENTS = (
         "§3.1", "Batches of 256, momentum 0.9, weight decay 5·10⁻⁴, dropout 0.5", None, _CH[3], "the recipe itself"
     ),
     Statement("§3.1", "370,000 iterations, 74 epochs", None, _CH[3], "needs ImageNet; preset `paper` has its epochs"),
-    Statement("§3.1", "Deep nets need fewer epochs, by “implicit regularisation”", None, None, "no rule of its own"),
-    Statement("§3.1", "“bad initialisation can stall learning”", "bad-start"),
+    Statement(
+        "§3.1",
+        "Fewer epochs than Krizhevsky’s nets by “implicit regularisation” and pre-initialisation: “we conjecture”",
+        None,
+        None,
+        "not tested",
+    ),
+    Statement(
+        "§3.1", "“bad initialisation can stall learning”, and Glorot’s trains “without pre-training”", "bad-start"
+    ),
     Statement("§3.1", "Net A starts the deeper nets", "warm-start"),
-    Statement("§3.1", "Glorot’s initialisation trains “without pre-training”", "bad-start"),
-    Statement("§3.1", "S sampled from [256;512] sees objects at many scales", "jitter"),
+    Statement(
+        "§3.1", "S sampled from [256;512] sees objects at many scales", None, _CH[8], "shown; `jitter` tests the gain"
+    ),
     Statement(
         "§3.2", "“The fully-connected layers are first converted to convolutional layers”", None, _CH[11], "shown equal"
     ),
@@ -65,13 +82,24 @@ STATEMENTS = (
     Statement("§4.1", "“it is also important to capture spatial context” (D is better than C)", "context"),
     Statement("§4.1", "The shallow net’s error is “7% higher than that of B (on a center crop)”", "small-filters"),
     Statement("§4.1", "Scale jittering “leads to significantly better results”", "jitter"),
+    Statement(
+        "§4.2",
+        "“large discrepancy between training and testing scales leads to a drop in performance”",
+        None,
+        _CH[8],
+        "described, no rule",
+    ),
     Statement("§4.2", "“scale jittering at test time leads to better performance”", "multi-scale", _CH[11]),
-    Statement("§4.3", "Crops do “slightly better than dense evaluation”", "dense-vs-crops", _CH[11]),
+    Statement("§4.3", "Dense testing and crops are close: D errs 24.8 and 24.6 %", "dense-vs-crops", _CH[11]),
+    Statement("§4.3", "Crops do “slightly better than dense evaluation”", None, _CH[11], "described, no rule"),
     Statement("§4.3", "The two are “indeed complementary”", "complementary", _CH[11]),
     Statement("§4.4", "Combining nets helps “due to complementarity of the models”", "fusion", _CH[11]),
     Statement(
         "§4.5", "7.3 % top-5 test error with seven nets, 6.8 % with two", None, None, "needs ImageNet’s test server"
     ),
+    Statement("App. A", "A box for each class errs less than one for all", "class-boxes"),
+    Statement("App. A", "Fine-tuning all layers errs less than only the fully connected ones", "tuned-boxes"),
+    Statement("App. B", "Features of the last hidden layer do well on other data sets", "transfer"),
 )
 
 

@@ -132,7 +132,7 @@ CLAIMS: dict[str, Claim] = {
         Claim(
             "warm-start",
             "a warm start",
-            "A trained shallow network can start a deep one",
+            "Starting from a trained A lowers the error of D",
             "§3.1",
             lambda: "no numbers given",
             chapter="ch09_initialisation",
@@ -143,7 +143,7 @@ CLAIMS: dict[str, Claim] = {
         Claim(
             "bad-start",
             "a bad start",
-            "A bad start stalls the learning of a deep network",
+            "A bad start stalls the learning of a deep network, and Glorot’s does not",
             "§3.1",
             lambda: "no numbers given",
             chapter="ch09_initialisation",
@@ -247,7 +247,7 @@ CLAIMS: dict[str, Claim] = {
         Claim(
             "dense-vs-crops",
             "dense against crops",
-            "Dense and multi-crop testing err equally often",
+            "Dense and multi-crop testing are close: less than a point apart",
             "§4.3, Table 5",
             lambda: "D dense {}, crops {}".format(*_errors(5, network="D")),
             chapter="ch11_testing",

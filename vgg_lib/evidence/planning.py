@@ -58,9 +58,10 @@ def planning(seeds: Sequence[int] = (5, 10), arms: int = 2, *, contrasts: int) -
     """What a contrast of two arms can see, from the pilot's spread: a row for each kind of nets and number of seeds.
 
     ``deviation`` is that of the residuals of *error = arm + seed + residual* in percentage points, at its upper limit
-    of 80 % (:func:`upper_limit`). It is pooled over ``arms`` arms of ``seeds`` seeds each. Tests are two-sided at 5 %;
-    ``first of N`` is the power where Holm's method is strictest, at 5 % / ``contrasts``. The smallest effect, and the
-    smallest margin for equivalence of arms that do not differ, are those shown with a power of 80 %.
+    of 80 % (:func:`upper_limit`). It is pooled over ``arms`` arms of ``seeds`` seeds each. Tests are two-sided at 5 %,
+    and so each half of a test of equivalence is at 2.5 %, as in the rules; ``first of N`` is the power where Holm's
+    method is strictest, at 5 % / ``contrasts``. The smallest effect, and the smallest margin for equivalence of arms
+    that do not differ, are those shown with a power of 80 %.
 
     The pilot was tested on 935 photographs, the evidence is on 3,925. Part of the variance comes from photographs on
     which a net is right for some seeds and wrong for others. That part is binomial: it falls in proportion to the
@@ -84,6 +85,6 @@ def planning(seeds: Sequence[int] = (5, 10), arms: int = 2, *, contrasts: int) -
                     "power for a point": power_of(1.0, *spread),
                     f"first of {contrasts}": power_of(1.0, *spread, level=0.05 / contrasts),
                     "smallest effect": smallest_detectable(*spread),
-                    "smallest margin": smallest_margin(*spread),
+                    "smallest margin": smallest_margin(*spread, level=0.05 / 2),
                 })  # fmt: skip
     return pd.DataFrame(rows)

@@ -34,7 +34,8 @@ class Judgement:
     ``None`` while not all is trained. ``smallest_detectable`` is the effect that the test would have found with a
     probability of 80 %, or the margin that it could have shown, if it were the only test. ``seeds`` are those that are
     whole, and those that the rule wants. ``mixed`` says what the records differ in that a comparison should not.
-    ``provisional`` is one that only the correction for claims whose runs are missing makes inconclusive.
+    ``provisional`` is one that only the correction for claims whose runs are missing makes inconclusive. ``counts`` say
+    what the runs did under a rule without a test, recipe by recipe.
     """
 
     verdict: Verdict
@@ -48,6 +49,7 @@ class Judgement:
     smallest_detectable: float | None = None
     mixed: tuple[str, ...] = ()
     provisional: bool = False
+    counts: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -143,8 +145,9 @@ class EveryRun:
 
     A run *trains* where its last epoch's mean training loss is below ``loss`` and its error below ``error`` percent.
     It *stalls* where that loss is within ``within`` of guessing's, ln(classes), or where it diverged. *Reproduced*
-    where every run of ``trains`` trains and every run of at least one recipe of ``stalls``, if there is any, stalls.
-    *Contradicted* where no run of some recipe of ``trains`` trains, or no run of ``stalls`` stalls.
+    where every run of ``trains`` trains and every run of at least one recipe of ``stalls``, if there is any, stalls:
+    that a bad start *can* stall the learning is what the paper says. *Contradicted* where no run of some recipe of
+    ``trains`` trains, or no run of ``stalls`` stalls.
     """
 
     trains: tuple[Recipe, ...]
@@ -190,7 +193,18 @@ class EveryRun:
             verdict = "reproduced"
         elif not all(map(any, trained)) or (stalled and not any(map(any, stalled))):
             verdict = "contradicted"
-        return replace(judgement, verdict=verdict, effect=effect)
+        return replace(judgement, verdict=verdict, effect=effect, counts=self._counts(runs))
+
+    def _counts(self, runs: dict[Recipe, list[Record]]) -> tuple[str, ...]:
+        """Such as ``D plain: 2 of 3 train``, and how many of those that are meant to stall did, or diverged."""
+        told = []
+        for recipe, records in runs.items():
+            diverged = sum(record.outcome == "diverged" for record in records)
+            trains = sum(map(self._trains, records))
+            stalls = sum(map(self._stalls, records)) - diverged
+            did = f"{trains} of {len(records)} train" if recipe in self.trains else f"{stalls} of {len(records)} stall"
+            told.append(f"{recipe}: {did}" + f", {diverged} diverged" * bool(diverged))
+        return tuple(told)
 
     def _trains(self, record: Record) -> bool:
         loss = record.losses[-1] if record.losses else None

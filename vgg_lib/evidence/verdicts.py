@@ -23,7 +23,8 @@ def verdicts(known: Known | None = None) -> dict[str, Judgement | None]:
     """What the records say of each claim, by its name; ``None`` for one that has no rule yet.
 
     The contrasts are corrected for one another by Holm's method. One that is not whole yet takes part as if it showed
-    nothing: a verdict that stands while others are missing can gain from them, and never lose.
+    nothing, so that the correction can only become milder. An effect's own p is final where its rule pools no arm that
+    still lacks seeds.
     """
     known = evidence() if known is None else known
     judged = {name: claim.rule.judge(known) if claim.rule else None for name, claim in CLAIMS.items()}
@@ -68,6 +69,7 @@ def _as_json(name: str, j: Judgement | None) -> dict[str, Any]:
         "seeds": {"so_far": j.seeds[0], "wanted": j.seeds[1]},
         "smallest_detectable": _rounded(j.smallest_detectable),
         "unit": j.unit,
+        "counts": list(j.counts),
         "mixed": list(j.mixed),
     }
 
