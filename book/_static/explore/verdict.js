@@ -43,14 +43,16 @@ explore.judge = (claim, margin, seeds) => {
   return { ...found, verdict: most < less ? "reproduced" : "contradicted", p: Math.min(1, 2 * Math.min(most, less)) };
 };
 
-/** All claims under a rule: `more` and `same` are margins in points, null for the committed one. */
+/** All claims under a rule: `more` and `same` are margins in points, null for the committed one. A verdict is
+    provisional where only the correction for claims whose runs are missing makes it inconclusive. */
 explore.verdicts = ({ more = null, same = null, seeds = Infinity, holm = true } = {}) => {
   const { claims, level } = explore.data.rules;
   const judged = claims.map((claim) => explore.judge(claim, (claim.same ? same : more) ?? claim.margin, seeds));
-  const all = judged.map(({ p }) => p);
+  const all = judged.map(({ p }) => p), waits = judged.some(({ verdict }) => verdict === "to be tested");
   return (holm ? explore.holm(all) : all).map((p, i) => {
     const undecided = judged[i].verdict !== "to be tested" && !(p < level);
-    return { ...judged[i], p, verdict: undecided ? "inconclusive" : judged[i].verdict };
+    const provisional = undecided && waits && judged[i].p < level;
+    return { ...judged[i], p, provisional, verdict: undecided ? "inconclusive" : judged[i].verdict };
   });
 };
 
@@ -113,8 +115,8 @@ explore.kinds.verdict = (figure, chosen) => {
       explore.axisNodes(axis, "points. Dashed: the committed limit. Solid: yours")];
   };
 
-  const status = ({ verdict, whole, wanted }) =>
-    verdict === "to be tested" ? `rule committed, ${whole} of ${wanted} seeds` : verdict;
+  const status = ({ verdict, provisional, whole, wanted }) =>
+    verdict === "to be tested" ? `rule committed, ${whole} of ${wanted} seeds` : provisional ? `${verdict} so far` : verdict;
 
   const drawTable = (judged) => el("table", {},
     el("caption", {}, "All claims that a test judges"),

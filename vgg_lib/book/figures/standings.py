@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
-from vgg_lib.book.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION
+from vgg_lib.book.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
 from vgg_lib.book.scoreboard import Standing
 from vgg_lib.evidence.differences import Difference
 from vgg_lib.evidence.verdicts import status
 
 #: Verdicts have colours of their own, and stand beside in words.
-VERDICTS = {"reproduced": GREEN, "contradicted": VERMILION, "inconclusive": ORANGE, "to be tested": BLUE}
+VERDICTS = {"reproduced": GREEN, "contradicted": PURPLE, "inconclusive": ORANGE, "to be tested": BLUE}
 
 #: Units that the axis shows at most, to the left and to the right; what lies beyond is an arrow at its end.
 ENDS = (-4.0, 6.0)
