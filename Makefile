@@ -68,6 +68,7 @@ $(BUILD)/html/index.html:
 
 refresh: $(READY)  ## Execute the notebooks in place and rewrite what is made from records: commit it with its cause
 	$(BIN)/vgg-lib scoreboard > book/scoreboard_table.md
+	$(BIN)/python book/results.py
 	$(BIN)/vgg-lib statements > book/statements_table.md
 	$(BIN)/vgg-lib rules > book/rules_table.md
 	$(BIN)/vgg-lib power > book/power_table.md

@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 from collections import defaultdict
@@ -96,6 +97,14 @@ def test_what_chapters_1_and_2_say_of_plain_d_is_so():
     )
     assert short["D"] > short["A"]
     assert short["D"] - long["D"] > short["A"] - long["A"] > 0
+
+
+def test_the_readme_shows_the_verdicts_of_the_front_page():
+    made = runpy.run_path(str(ROOT / "book" / "results.py"))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert made["BLOCK"].findall(readme) == [made["results"]()], "run `make refresh`"
+    links = re.findall(r"\]\((.+?)\)", made["results"]())
+    assert links and all((ROOT / link).is_file() for link in links)
 
 
 def test_the_readme_shows_the_benchmark_that_is_stored():
