@@ -23,20 +23,35 @@ def pixels(image):
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 
+def turned(stored, orientation):
+    """Pixels ``(H, W, 3)`` as EXIF's table has them: where the first row and the first column of what is stored go."""
+    shown = {2: stored[:, ::-1], 3: stored[::-1, ::-1], 4: stored[::-1]}.get(orientation, stored)
+    if orientation > 4:
+        shown = np.rot90(shown, {5: 3, 6: 3, 7: 1, 8: 1}[orientation])
+        shown = shown[:, ::-1] if orientation in (5, 7) else shown
+    return shown.copy()
+
+
 @pytest.mark.parametrize("form", ["png", "tiff", "webp"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_photographs_are_turned_as_their_cameras_say(tmp_path, form, orientation):
-    """EXIF's table: where the first row and the first column of what is stored belong."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = tmp_path / f"photo.{form}"
     Image.fromarray(CORNERS).save(path, exif=exif, lossless=True)
-    shown = CORNERS
-    shown = {2: shown[:, ::-1], 3: shown[::-1, ::-1], 4: shown[::-1]}.get(orientation, shown)
-    if orientation > 4:
-        shown = np.rot90(shown, {5: 3, 6: 3, 7: 1, 8: 1}[orientation])
-        shown = shown[:, ::-1] if orientation in (5, 7) else shown
-    assert torch.equal(decode(path), pixels(shown.copy()))
+    assert torch.equal(decode(path), pixels(turned(CORNERS, orientation)))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK"])
+@pytest.mark.parametrize("orientation", [6, 8])
+def test_uncompressed_tiffs_of_any_mode_are_turned(tmp_path, mode, orientation):
+    """Pillow maps those of some modes into memory, where it takes the sides of the turned picture for their own."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = Image.fromarray(CORNERS).convert(mode)
+    stored.save(tmp_path / "photo.tiff", exif=exif)
+    expected = turned(np.array(stored.convert("RGB")), orientation)
+    assert torch.equal(decode(tmp_path / "photo.tiff"), pixels(expected))
 
 
 def test_a_jpeg_is_turned_to_the_bytes_that_pillow_turns_it_to(tmp_path):

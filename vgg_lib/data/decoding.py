@@ -59,7 +59,8 @@ def no_warning_of_size() -> Iterator[None]:
 def read(path: str | Path, at_least: int | None = None) -> Tensor:
     """:func:`decode` for several threads at once, all of them inside one :func:`no_warning_of_size`."""
     try:
-        with Image.open(path) as image:
+        # Of a path Pillow maps some TIFFs into memory, and takes the sides of the turned picture for those in the file.
+        with Path(path).open("rb") as file, Image.open(file) as image:
             if at_least is not None:
                 image.draft(None, (at_least, at_least))
             return as_pixels(image)
