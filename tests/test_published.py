@@ -109,6 +109,21 @@ def test_classes_width_and_batch_norm_are_read_off_the_tensors(choices):
         assert getattr(loaded, field) == getattr(net, field), field
 
 
+@pytest.mark.parametrize("network", ["A", "B-5x5-narrow"])
+@pytest.mark.parametrize("width", [0.1, 1 / 4, 0.3, 1 / 3, 0.7])
+@pytest.mark.parametrize("layers", ["all", "features alone"])
+@pytest.mark.filterwarnings("ignore:the state_dict has no fc6")
+def test_a_net_of_any_width_is_taken(network, width, layers):
+    """Channels are rounded down, each layer's by another share."""
+    with torch.device("meta"):
+        net = vgg(network, num_classes=5, image_size=32, width=width)
+    tensors = {name: torch.zeros(tensor.shape) for name, tensor in net.state_dict().items()}
+    if layers != "all":
+        tensors = {name: tensor for name, tensor in tensors.items() if name.startswith("features")}
+    loaded = load_published(tensors, network, image_size=32).state_dict()
+    assert all(loaded[name].shape == tensor.shape for name, tensor in tensors.items())
+
+
 def test_a_published_net_is_ready_to_test_with():
     assert not load_published(small().train().state_dict(), "A", image_size=32).training
 
@@ -419,7 +434,7 @@ def test_values_that_are_no_weights_are_refused(change, says):
 @pytest.mark.parametrize(
     ("emptied", "says"),
     [
-        ("features.0.weight", "the state_dict holds no VGG network: width 0.0 leaves conv1_1 without channels"),
+        ("features.0.weight", r"the state_dict has features.0.weight of shape \(0, 3, 3, 3\), where .* \(4, 3, 3, 3\)"),
         ("classifier.6.bias", "the state_dict holds no VGG network: num_classes is 0: a classifier needs at least 2"),
     ],
 )

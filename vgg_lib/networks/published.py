@@ -6,6 +6,7 @@ it is set here as the net's ``preprocessing`` and applied by ``evaluation.poster
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -80,18 +81,30 @@ def load_published(
 def _empty(origin: str, tensors: Mapping[str, Tensor], network: str | Network, draft: VGG) -> VGG:
     """A net of the classes and the width that the tensors have, which takes no memory yet."""
     bias = tensors.get("classifier.6.bias")
-    first = draft.weight_layers()["conv1_1"].weight
     try:
         with torch.device("meta"):
             return vgg(
                 network,
                 num_classes=1000 if bias is None else bias.numel(),
                 image_size=draft.image_size,
-                width=tensors["features.0.weight"].shape[:1].numel() / len(first),
+                width=_width(tensors, draft),
                 batch_norm=draft.batch_norm,
             )
     except InputError as error:
         raise InputError(f"{origin} holds no VGG network: {error}") from None
+
+
+def _width(tensors: Mapping[str, Tensor], draft: VGG) -> float:
+    """A width at which each layer has as many channels as the tensors: rounded down, they have many in common."""
+    channels = [
+        (len(full), tensors[name].numel())
+        for name, full in draft.state_dict().items()
+        if name.endswith("bias") and name in tensors and name != "classifier.6.bias"
+    ]
+    width = max(count / of for of, count in channels)
+    if any(int(of * width) != count for of, count in channels):
+        width = math.nextafter(width, math.inf)  # times ``of`` the ratio may be rounded to just below the count
+    return width
 
 
 def _fill_and_check_shapes(origin: str, tensors: dict[str, Tensor], net: VGG) -> None:
