@@ -36,6 +36,16 @@ def test_whatever_goes_wrong_the_file_is_as_it_was(tmp_path, raised, seen):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_two_that_write_at_a_time_do_not_mix(tmp_path):
+    path = tmp_path / "a.txt"
+    with replacing(path) as one, replacing(path) as other:
+        one.write_text("one")
+        other.write_text("other")
+        assert one.read_text() == "one"
+    assert path.read_text() == "one"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_folder_that_cannot_be_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"file/a\.txt cannot be written"), replacing(tmp_path / "file" / "a.txt"):
