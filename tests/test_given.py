@@ -37,12 +37,15 @@ ONE = {
     "a path": lambda path: path,
     "a name": str,
     "names": lambda path: [str(path)],
+    "a name in the home folder": lambda path: "~/photo.png",
+    "names in the home folder": lambda path: ["~/photo.png"],
     "photographs": lambda path: Photos(ImageTensor(PIXELS[None]), torch.zeros(1), ("a",), ("b",), ""),
 }
 
 
 @pytest.mark.parametrize("form", ONE)
-def test_what_is_plainly_a_picture_is_taken(form, path):
+def test_what_is_plainly_a_picture_is_taken(form, path, monkeypatch):
+    monkeypatch.setenv("HOME", str(path.parent))
     given = ONE[form](path)
     images = as_images(given)
     assert len(images) == 1

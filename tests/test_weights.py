@@ -41,6 +41,14 @@ def test_a_net_comes_back_from_its_file(net, path):
     torch.testing.assert_close(again(x), net.eval()(x))
 
 
+def test_a_tilde_is_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    net, run = small(), make_run("A", "quick")
+    assert save_net(net, "~/net.safetensors", run=run) == tmp_path / "net.safetensors"
+    assert load_net("~/net.safetensors")[0].network == net.network
+    assert run_of("~/net.safetensors") == run
+
+
 def test_a_loaded_net_is_ready_to_test_with(path):
     assert not load_net(save_net(small().train(), path))[0].training
 

@@ -39,6 +39,11 @@ def way_out(path: Path) -> str:
     return "free some space or choose another folder"
 
 
+def expanded(path: str | Path) -> Path:
+    """``path`` with the user's home folder for a leading ``~``; as it is where there is no such user, or no home."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - a path's own method raises there
+
+
 def free_space(folder: Path) -> int | None:
     """Bytes that are free where ``folder`` is, or would be made; ``None`` where it cannot be."""
     there = next((parent for parent in (folder, *folder.parents) if parent.exists()), None)

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.folders import expanded
 from vgg_lib.data.decoding import as_pixels
 from vgg_lib.data.images import ImageList, Images, ImageTensor
 from vgg_lib.data.photo_files import PhotoFiles
@@ -38,14 +39,14 @@ def as_images(given: Images | Photos | Picture | Sequence[Picture]) -> Images:
         case Tensor(ndim=4):
             return ImageTensor(_checked(given, "the images are"))
         case str() | Path():
-            return PhotoFiles([Path(str(given))])
+            return PhotoFiles([expanded(str(given))])
         case np.ndarray(ndim=4):
             return as_images(list(given))
         case Tensor() | Image.Image() | np.ndarray():
             return ImageTensor(_pixels(given, "the image is")[None])
         case Sequence():
             if given and all(isinstance(one, str | Path) for one in given):
-                return PhotoFiles([Path(str(one)) for one in given])
+                return PhotoFiles([expanded(str(one)) for one in given])
             return ImageList([_pixels(one, f"image {i} is") for i, one in enumerate(given)])
         case _:
             raise InputError(
@@ -59,7 +60,7 @@ def _pixels(picture: object, what: str) -> Tensor:
         case Tensor(ndim=3):
             return _checked(picture, what)
         case str() | Path():
-            return PhotoFiles([Path(picture)])[0]
+            return PhotoFiles([expanded(picture)])[0]
         case np.ndarray():
             try:
                 return _pixels(Image.fromarray(picture), what)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.files import is_file, replacing
+from vgg_lib.basics.folders import expanded
 from vgg_lib.basics.kinds import kind_of, looks_like_pytorch
 from vgg_lib.networks.model import VGG, vgg
 from vgg_lib.networks.preprocessing import Preprocessing
@@ -55,7 +56,7 @@ def write(tensors: dict[str, Tensor], described: dict[str, Any], path: str | Pat
 
     Weights may be int8, each then with a ``….scale`` of as many numbers as it has output channels.
     """
-    path = Path(path)
+    path = expanded(path)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as part:
         try:
@@ -72,7 +73,7 @@ def load_net(path: str | Path, network: str | None = None) -> tuple[VGG, tuple[s
     Raises :class:`InputError` when the file is missing, cut off, not of this library, or, with ``network``
     given, of another network.
     """
-    path = Path(path)
+    path = expanded(path)
     raw, tensors = read(path)
     try:
         described = msgspec.convert(raw, _Described)
@@ -135,7 +136,7 @@ def run_of(path: str | Path) -> Run:
 
 def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The description and the tensors in a file of :func:`save_net`; raises what :func:`load_net` raises."""
-    path = Path(path)
+    path = expanded(path)
     if not is_file(path):
         raise InputError(f"there is no file of weights at {path}: `vgg-lib train` writes one")
     try:
