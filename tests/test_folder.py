@@ -105,6 +105,16 @@ def test_a_folder_that_cannot_be_used_is_named(write, halves, damage, says):
         photo_folder(root, "train")
 
 
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_each_class_has_photographs_in_each_half(write, split):
+    root = write(count=40)
+    for name in photo_folder(root, split).names:
+        if name.startswith("cat"):
+            (root / name).unlink()
+    with pytest.raises(InputError, match=rf"cat has too few photographs to leave any for {split}: add some"):
+        photo_folder(root, split)
+
+
 def test_unknown_splits_are_refused(write):
     with pytest.raises(InputError, match="unknown split 'val': choose from train, test"):
         photo_folder(write(), "val")

@@ -28,7 +28,7 @@ def photo_folder(root: str | Path, split: str) -> Photos:
     files that are no photographs by their ending, are passed over.
 
     Raises :class:`InputError` when there is no such folder, one half of the first layout is missing, the two halves
-    have different classes, or a class has no photograph.
+    have different classes, or a class has no photograph, or none in this half.
     """
     check_choice("split", split, ("train", "test"))
     root = Path(root).expanduser()
@@ -48,6 +48,11 @@ def photo_folder(root: str | Path, split: str) -> Photos:
     else:
         classes = _classes(root)
         paths = [path for path in _photographs(root, classes) if _for_testing(path) == (split == "test")]
+        lost = sorted(set(classes) - {path.parent.name for path in paths})
+        if lost:
+            raise InputError(
+                f"{root / lost[0]} has too few photographs to leave any for {split}: add some, or make train/ and test/"
+            )
     fingerprint = digest_of(paths)
     return Photos(
         images=PhotoFiles(paths, cache_folder() / f"{root.resolve().name}-{split}-{fingerprint}"),
