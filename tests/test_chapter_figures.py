@@ -10,6 +10,8 @@ from matplotlib.colors import to_hex
 from vgg_lib.book import figures
 from vgg_lib.book.figures import COLOURS, stage_ends, straight_pieces
 from vgg_lib.book.figures.drawing import NARROW
+from vgg_lib.data.images import ImageTensor
+from vgg_lib.data.photos import Photos
 from vgg_lib.networks.geometry import receptive_field
 from vgg_lib.networks.table import NETWORKS, Network, conv
 
@@ -31,6 +33,28 @@ def test_views_and_relus_are_drawn_as_they_are_in_the_colour_of_the_network(narr
     for line, name in zip(axes.lines, "AE", strict=False):
         assert list(zip(*line.get_data(), strict=True)) == stage_ends(name) and line.get_color() == COLOURS[name]
     assert [text.get_text() for text in axes.texts][:2] == ["A", "E"]
+
+
+@pytest.mark.parametrize("draw", [figures.table_one, figures.field_growth, figures.views_and_relus])
+@pytest.mark.parametrize("narrow", [False, True])
+def test_networks_of_ones_own_are_drawn_too(monkeypatch, draw, narrow):
+    monkeypatch.setitem(NETWORKS, "own", Network(*((conv(64),),) * 5))
+    assert any("own" in text.get_text() for text in draw(("A", "own"), narrow=narrow).axes[0].texts)
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_costs_are_compared_of_networks_of_ones_own_too(monkeypatch, narrow):
+    monkeypatch.setitem(NETWORKS, "own", Network(*((conv(64),),) * 5))
+    figures.stage_costs("own", "B", narrow=narrow)
+
+
+def test_a_net_without_mistakes_has_none_to_show():
+    photos = Photos(
+        ImageTensor(torch.zeros(2, 3, 8, 8, dtype=torch.uint8)), torch.tensor([0, 1]), ("a", "b"), ("c", "d"), ""
+    )
+    for scores, shown in ((torch.eye(2), ["none"]), (torch.eye(2).flip(0), [])):
+        page = figures.most_confident_mistakes(photos, scores)
+        assert [text.get_text() for axes in page.axes for text in axes.texts] == shown
 
 
 def test_pieces_end_where_the_slope_changes():

@@ -38,9 +38,10 @@ def views_and_relus(names: Sequence[str] = ("A", "B", "C", "D", "E"), *, narrow:
     figure, axes = plt.subplots(figsize=(NARROW, 4.2) if narrow else (WIDE, 4.2))
     for name in names:
         sides, relus = zip(*stage_ends(name), strict=True)
-        axes.plot(sides, relus, color=COLOURS[name], linewidth=2, marker="o", markersize=6, zorder=3)
+        colour = COLOURS.get(name, BLACK)
+        axes.plot(sides, relus, color=colour, linewidth=2, marker="o", markersize=6, zorder=3)
         axes.annotate(
-            name, (sides[-1], relus[-1]), (8, 0), textcoords="offset points", va="center", color=COLOURS[name],
+            name, (sides[-1], relus[-1]), (8, 0), textcoords="offset points", va="center", color=colour,
             weight="bold", fontsize=11,
         )  # fmt: skip
     axes.set_xscale("log")

@@ -125,7 +125,7 @@ def field_growth(names: Sequence[str] = ("A", "B", "D", "E"), image_size: int = 
     for name in names:
         layers = resolve(name).layers()
         sides = [geometry.receptive_field(layers[:n]) for n in range(1, len(layers) + 1)]
-        colour = COLOURS[name]
+        colour = COLOURS.get(name, BLACK)
         axes.plot(range(1, len(sides) + 1), sides, color=colour, linewidth=2, zorder=2)
         for kind, face in (("conv", colour), ("pool", "white")):
             places = [i for i, layer in enumerate(layers) if layer.kind == kind]
@@ -161,7 +161,9 @@ def stage_costs(stacked: str = "B", single: str = "B-5x5", *, narrow: bool = Fal
     figure, panels = plt.subplots(3, 1, figsize=(NARROW, 7)) if narrow else plt.subplots(1, 3, figsize=(WIDE, 3.4))
     for axes, (cost, (title, unit)) in zip(panels, COSTS.items(), strict=True):
         for shift, (name, table) in zip((-0.2, 0.2), tables.items(), strict=True):
-            axes.bar(np.arange(1, 6) + shift, table[cost] / unit, width=0.38, color=COLOURS[name], label=name)
+            axes.bar(
+                np.arange(1, 6) + shift, table[cost] / unit, width=0.38, color=COLOURS.get(name, BLACK), label=name
+            )
         tallest = max(table[cost].max() for table in tables.values()) / unit
         for i, ratio in enumerate(ratios[cost], start=1):
             top = max(table[cost].iloc[i - 1] for table in tables.values()) / unit

@@ -131,10 +131,12 @@ def table_one(names: Sequence[str] = SIX, *, narrow: bool = False) -> Figure:
         words = {"name": name, "depth": f"{resolve(name).weight_layers} weight layers"}
         count = f"{geometry.parameters(name) / 1e6:.1f} M parameters"
         if narrow:
-            axes.text(0, centre + 130, words["name"], color=COLOURS[name], weight="bold", fontsize=11)
+            axes.text(0, centre + 130, words["name"], color=COLOURS.get(name, BLACK), weight="bold", fontsize=11)
             axes.text(places[-1] + 4096, centre + 130, f"{words['depth']}, {count}", ha="right", fontsize=9)
         else:
-            axes.text(-90, centre + 22, words["name"], ha="right", color=COLOURS[name], weight="bold", fontsize=12)
+            axes.text(
+                -90, centre + 22, words["name"], ha="right", color=COLOURS.get(name, BLACK), weight="bold", fontsize=12
+            )
             axes.text(-90, centre - 50, words["depth"], ha="right", color=GREY, fontsize=9)
             axes.text(places[-1] + 4096, centre - 86, count, ha="right", fontsize=9)
     if not narrow:

@@ -26,15 +26,17 @@ def _show(ax: Axes, image: Tensor) -> None:
 
 @drawn
 def photo_page(photos: Photos, scores: Tensor | None = None, *, columns: int = 8, narrow: bool = False) -> Figure:
-    """Photographs in a grid, each titled with its class, or with what a net says of it.
+    """Photographs in a grid, each titled with its class, or with what a net says of it; the word "none" without any.
 
     ``scores`` are posteriors ``(N, classes)``: a wrong answer is set in red, with the right one below it.
     """
     across, columns = (NARROW, min(columns, 4)) if narrow else (WIDE, columns)
-    rows, height = math.ceil(len(photos) / columns), across / columns + (0.25 if scores is None else 0.42)
+    rows, height = math.ceil(len(photos) / columns) or 1, across / columns + (0.25 if scores is None else 0.42)
     fig, axes = plt.subplots(rows, columns, figsize=(across, rows * height), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
+    if not len(photos):
+        axes.flat[0].text(0, 1, "none", va="top")
     for i, ax in zip(range(len(photos)), axes.flat, strict=False):
         ax.axis("on")
         _show(ax, photos.images[i])
