@@ -142,6 +142,13 @@ def test_a_loss_on_its_way_to_infinity_does_not_hide_the_others():
     assert axes.get_ylim() == (0, 10) and axes.lines[1].get_ydata()[0] == 9
 
 
+def test_a_loss_that_was_never_finite_is_a_cross_alone():
+    [axes] = figures.curves({"one": {"bad": [math.inf]}}).axes
+    line, cross = axes.lines
+    assert not len(line.get_xdata()) and cross.get_xdata()[0] == 1
+    assert [text.get_text() for text in axes.texts] == ["inf"]
+
+
 def test_panels_may_share_their_scale():
     panels = {"one": {"line": {"conv1_1": 1e-6, "fc8": 1.0}}, "two": {"line": {"conv1_1": 1.0, "fc8": 2.0}}}
     shared, own = (

@@ -59,12 +59,13 @@ def curves(
 
 def _line(axes: Axes, losses: Sequence[float], smooth: int, colour: str, name: str) -> None:
     """The running mean of the finite losses, and a cross behind them where one is not."""
-    finite = np.array([loss for loss in losses if np.isfinite(loss)])
+    finite = [loss for loss in losses if np.isfinite(loss)]
+    broken = [loss for loss in losses if not np.isfinite(loss)]
     sums = np.cumsum(np.concatenate([[0.0], finite]))
     ends = np.arange(1, len(sums))
     starts = np.maximum(ends - smooth, 0)
     axes.plot(ends, (sums[ends] - sums[starts]) / (ends - starts), color=colour, linewidth=1.8, label=name)
-    if len(finite) < len(losses):
-        last = (len(losses), min(finite[-1], 0.9 * HIGHEST))
+    if broken:
+        last = (len(losses), min([*finite[-1:], 0.9 * HIGHEST]))
         axes.plot(*last, "x", color=BLACK, markersize=8, markeredgewidth=2)
-        axes.annotate("nan", last, (6, 0), textcoords="offset points", va="center", fontsize=9)
+        axes.annotate(f"{broken[0]}", last, (6, 0), textcoords="offset points", va="center", fontsize=9)
