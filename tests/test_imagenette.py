@@ -16,7 +16,7 @@ from vgg_lib.basics.errors import InputError
 from vgg_lib.data import archive
 from vgg_lib.data.archive import CLASSES, FOLDERS, check_whole
 from vgg_lib.data.embedded import embedded
-from vgg_lib.data.imagenette import imagenette
+from vgg_lib.data.imagenette import download, imagenette
 from vgg_lib.data.stand_in import write_stand_in
 
 FOLDER = "imagenette2-160"
@@ -168,6 +168,16 @@ def test_a_failing_download_says_how_to_get_the_data_and_leaves_nothing(cache, m
     with pytest.raises(InputError, match=r"no route to host.*: set VGG_LIB_DATA to .* or run `vgg-lib download`"):
         imagenette("train")
     assert list(cache.iterdir()) == []
+
+
+def test_of_two_downloads_at_a_time_the_first_is_kept(cache, monkeypatch):
+    def while_another_ends(aside, **_):
+        for place in (cache, Path(aside)):
+            (place / FOLDER / "train").mkdir(parents=True)
+
+    monkeypatch.setattr(torchvision.datasets, "Imagenette", while_another_ends)
+    assert download() == cache
+    assert [path.name for path in cache.iterdir()] == [FOLDER]
 
 
 @pytest.mark.parametrize(

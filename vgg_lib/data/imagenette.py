@@ -87,6 +87,8 @@ def download(size: str = "160px") -> Path:
             Imagenette(aside, split="train", size=size, download=True)
             (Path(aside) / folder).replace(cache / folder)
     except (OSError, RuntimeError) as error:
+        if is_folder(cache / folder):  # another download was faster
+            return cache
         raise InputError(
             f"Imagenette ({size}) is not on this machine and cannot be downloaded ({error}): "
             + HOW_TO_GET_IT.format(folder=folder)
