@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import NamedTuple
 
 from vgg_lib.basics.errors import InputError
@@ -35,10 +36,17 @@ def scale_width(channels: int, width: float, name: str) -> int:
 def specify(network: str | Network, *, num_classes: int, image_size: int, width: float) -> list[Spec]:
     """Every layer of a network with its channels and map sizes, the fully connected ones included.
 
-    Raises :class:`InputError` for fewer than 2 classes, an image under 32 pixels (the stride of Table 1's
-    networks), an image that is used up before the last pool, or a width that leaves a layer no channels
-    or more than :data:`MOST_CHANNELS`.
+    Raises :class:`InputError` for classes and image sizes that are no whole numbers, a width that is no number, fewer
+    than 2 classes, an image under 32 pixels (the stride of Table 1's networks), an image that is used up before the
+    last pool, or a width that leaves a layer no channels or more than :data:`MOST_CHANNELS`.
     """
+    for name, value, kind, wanted in (
+        ("num_classes", num_classes, Integral, "a whole number"),
+        ("image_size", image_size, Integral, "a whole number"),
+        ("width", width, Real, "a number"),
+    ):
+        if not isinstance(value, kind):
+            raise InputError(f"{name} is {value!r}: choose {wanted}")
     if num_classes < 2:
         raise InputError(f"num_classes is {num_classes}: a classifier needs at least 2")
     if image_size < 32:
