@@ -197,6 +197,11 @@ def test_no_field_takes_what_it_cannot_be(kind, field):
             dataclasses.replace(thing, **{field: nonsense})
 
 
+def test_a_preset_without_a_scale_is_refused():
+    with pytest.raises(InputError, match=r"scales is \(\): name one training scale or more"):
+        dataclasses.replace(RUN.preset, scales=())
+
+
 def test_numpys_numbers_are_numbers():
     assert make_run("A", "quick", learning_rate=np.float64(0.1), seed=np.int64(3)).key == (
         make_run("A", "quick", learning_rate=0.1, seed=3).key

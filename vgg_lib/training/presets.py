@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from vgg_lib.basics.errors import check_choice
+from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.basics.fields import NotNegativeFloat, Positive, PositiveFloat, Share, check_fields
 from vgg_lib.data.rescaling import Scale
 from vgg_lib.networks.initialisation import Initialisation
@@ -45,6 +45,8 @@ class Preset:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if not self.scales:
+            raise InputError("scales is (): name one training scale or more")
 
 
 #: By name. ``laptop`` is the paper's geometry divided by 3.5: 224 → 64, 256 → 73, 384 → 110, 512 → 146.
