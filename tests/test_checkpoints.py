@@ -245,11 +245,12 @@ def test_what_a_training_took_goes_on_from_what_it_had_taken(tmp_path):
     assert 1800 < trained.processor_seconds < 1860
 
 
-def test_a_run_that_was_done_is_not_trained_again(tmp_path):
+@pytest.mark.parametrize("most", [None, 1])
+def test_a_run_that_was_done_is_not_trained_again(tmp_path, most):
     run, path = RUNS["one-cycle"], tmp_path / "state"
     once = train(run, checkpoint=path, progress=False)
     steps = []
-    again = train(run, checkpoint=path, watch=lambda *step: steps.append(step), progress=False)
+    again = train(run, checkpoint=path, max_steps=most, watch=lambda *step: steps.append(step), progress=False)
     assert (steps, again.steps, again.losses) == ([], once.steps, once.losses)
 
 

@@ -101,9 +101,9 @@ def test_training_stops_after_max_steps(steps):  # an epoch has 43
     assert len(few_steps(steps=steps, width=1 / 16).steps) == steps
 
 
-@pytest.mark.parametrize("steps", [0, -1])
-def test_fewer_than_one_step_is_refused(steps):
-    with pytest.raises(InputError, match=f"max_steps is {steps}: choose 1 or more"):
+@pytest.mark.parametrize("steps", [0, -1, 1.5])
+def test_fewer_than_one_step_or_half_a_step_is_refused(steps):
+    with pytest.raises(InputError, match=f"max_steps is {steps}: choose a whole number of 1 or more"):
         few_steps(steps=steps)
 
 

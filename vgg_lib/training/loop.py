@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import torch
@@ -161,7 +162,8 @@ def train(
     as they were.
 
     With ``checkpoint`` the whole state is saved to that file after each epoch, and each minute within one; where the
-    file is there the training goes on from it, and ends with the same weights as one that was never interrupted.
+    file is there the training goes on from it, and ends with the same weights as one that was never interrupted; one
+    that is further on than ``max_steps`` is returned as it is.
     ``watch`` is called after each step. Under ``torchrun`` the processes share each batch
     (:mod:`vgg_lib.training.parallel`); all return the same net, and the one of rank 0 alone writes.
 
@@ -169,8 +171,8 @@ def train(
     or cannot be read, for fewer than 1 step, for a device that is not there, another default dtype than float32, a
     checkpoint that is damaged or of another run, and while another thread trains.
     """
-    if max_steps is not None and max_steps < 1:
-        raise InputError(f"max_steps is {max_steps}: choose 1 or more, or None to train to the end")
+    if max_steps is not None and (not isinstance(max_steps, Integral) or max_steps < 1):
+        raise InputError(f"max_steps is {max_steps}: choose a whole number of 1 or more, or None to train to the end")
     if torch.get_default_dtype() != torch.float32:
         raise InputError(
             f"PyTorch's default dtype is {torch.get_default_dtype()}: training computes in float32, so call "
