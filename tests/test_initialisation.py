@@ -141,6 +141,15 @@ def test_warm_start_copies_the_batch_normalisation_behind_a_copied_convolution()
     assert net.normalisation("conv4_1").running_mean.eq(0).all()
 
 
+@pytest.mark.parametrize("normalised", [False, True])
+def test_a_warm_start_is_from_a_net_with_normalisation_where_the_net_has_it(normalised):
+    net, trained = small("D", batch_norm=normalised), small(batch_norm=not normalised)
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    with pytest.raises(InputError, match="one of the two nets has batch normalisation and the other has none"):
+        warm_start(net, trained)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+
+
 def test_all_weights_are_copied_with_the_statistics_of_normalisation():
     trained, net = small("D", batch_norm=True), small("D", batch_norm=True)
     trained.normalisation("conv4_1").running_mean.fill_(7.0)

@@ -131,11 +131,16 @@ def copy_weights(net: VGG, trained: VGG) -> VGG:
 def warm_start(net: VGG, from_net_a: VGG) -> VGG:
     """Copy net A's first four convolutions and its three FC layers into ``net``, in place (§3.1).
 
-    The other layers stay as they are. With batch normalisation in both nets, the normalisation behind a
-    copied convolution is copied too. The nets must have the same width, image size and classes.
+    The other layers stay as they are. With batch normalisation, that behind a copied convolution is copied too.
+    The nets must have the same width, image size and classes, and both or neither normalise.
 
-    Raises :class:`InputError`, with ``net`` untouched, when a layer is missing or differs in shape.
+    Raises :class:`InputError`, with ``net`` untouched, when a layer is missing or differs in shape, or one of the two
+    nets alone normalises.
     """
+    if net.batch_norm != from_net_a.batch_norm:
+        raise InputError(
+            "warm start: one of the two nets has batch normalisation and the other has none: build both alike"
+        )
     sources, targets = from_net_a.weight_layers(), net.weight_layers()
     for name in WARM_LAYERS:
         for which, layers in (("the net to start", targets), ("the net to start from", sources)):
@@ -149,7 +154,7 @@ def warm_start(net: VGG, from_net_a: VGG) -> VGG:
             )
     for name in WARM_LAYERS:
         targets[name].load_state_dict(sources[name].state_dict())
-    if net.batch_norm and from_net_a.batch_norm:
+    if net.batch_norm:
         for name in WARM_LAYERS:
             if name.startswith("conv"):
                 net.normalisation(name).load_state_dict(from_net_a.normalisation(name).state_dict())
