@@ -22,7 +22,8 @@ class ColourShift:
     """The principal components of a training set's RGB values, and the shift along them (§3.1).
 
     ``components`` is ``(3, 3)``, one component a column, each times the root of its variance; in units
-    of 0..255. Krizhevsky et al. shift every pixel of an image by ``components @ α`` with α ~ N(0, 0.1²).
+    of 0..255. Every pixel of an image is shifted by ``components @ α`` with α ~ N(0, 0.1²). Krizhevsky et al. write the
+    eigenvalue, which is the variance, where the root is taken here: on 0..255 that would shift by hundreds.
     """
 
     components: Tensor

@@ -161,7 +161,8 @@ def _under(nets: Sequence[VGG], images: Tensor, protocol: Protocol) -> Tensor:
 def top_errors(scores: Tensor, labels: Tensor) -> dict[str, float]:
     """Top-1 error in percent, and top-5 where there are at least 20 classes to make it mean something.
 
-    ``scores`` is ``(N, classes)``, ``labels`` ``(N,)``.
+    ``scores`` is ``(N, classes)``, ``labels`` ``(N,)``. Classes of the same score are in no particular order, and need
+    not be in the one that ``argmax`` has them in.
 
     >>> top_errors(torch.eye(4), torch.tensor([0, 1, 2, 0]))
     {'top1': 25.0}

@@ -129,10 +129,10 @@ def macs(network: str | Network, **size: Unpack[Size]) -> int:
 
 
 def activation_bytes(network: str | Network, *, bytes_per_number: int = 4, **size: Unpack[Size]) -> int:
-    """Memory, in bytes per image, of all feature maps that training keeps for the backward pass.
+    """Memory, in bytes per image, of the outputs of all layers: most of what training keeps for the backward pass.
 
-    Takes the keywords of :func:`layer_costs`; the input image is not counted. 4 bytes a number are
-    float32, 2 are bfloat16.
+    Takes the keywords of :func:`layer_costs`. What PyTorch keeps beside them is not counted: the input image, where
+    the pools' largest values are, dropout's masks, LRN's second map. 4 bytes a number are float32, 2 are bfloat16.
     """
     return bytes_per_number * sum(c.activations for c in layer_costs(network, **size))
 
