@@ -41,16 +41,20 @@ def _parts(table: pd.DataFrame) -> list[str]:
     return ["FC" if name.startswith("fc") else re.sub(r"^\D+(\d).*", r"\1", name) for name in map(str, table.index)]
 
 
+def _costs(network: str | Network) -> pd.DataFrame:
+    """The cost table of a network with ``memory``: bytes of float32 activations of one image."""
+    table = geometry.cost_table(network)
+    return table.assign(memory=4 * table["activations"])
+
+
 def by_stage(network: str | Network) -> pd.DataFrame:
     """The costs of a network at 224×224 by part: five stages, each with its pool, then ``FC``.
 
     Columns: ``parameters`` and ``macs`` (counts), ``memory`` (bytes of float32 activations of one image).
     Raises :class:`~vgg_lib.basics.errors.InputError` for an unknown network.
     """
-    table = geometry.cost_table(network)
-    costs = table.groupby(_parts(table), sort=False)[["parameters", "macs", "activations"]].sum()
-    costs["activations"] *= 4
-    return costs.rename(columns={"activations": "memory"}).rename_axis("stage")
+    table = _costs(network)
+    return table.groupby(_parts(table), sort=False)[list(COSTS)].sum().rename_axis("stage")
 
 
 def _full_size(name: str) -> list[Spec]:
@@ -181,8 +185,7 @@ def costs_by_layer(network: str = "D", *, narrow: bool = False) -> Figure:
     the paper's: one image of 224×224, full width, float32. Raises :class:`~vgg_lib.basics.errors.InputError` for an
     unknown name.
     """
-    table = geometry.cost_table(network)
-    table["memory"] = 4 * table["activations"]
+    table = _costs(network)
     stages = _parts(table)
     parts = by_stage(network)
     figure, panels = plt.subplots(3, 1, figsize=(NARROW if narrow else WIDE, 5.6), sharex=True)
