@@ -14,7 +14,6 @@ from msgspec import Meta
 from vgg_lib.basics.errors import InputError
 
 Positive = Annotated[int, Meta(ge=1)]
-NotNegative = Annotated[int, Meta(ge=0)]
 #: What PyTorch takes, and msgspec and JSON keep: 63 bits.
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1, description="a whole number of 0 or more, below 2**63")]
 PositiveFloat = Annotated[float, Meta(gt=0, le=float_info.max)]

@@ -195,10 +195,10 @@ def script() -> str:
     return f"{made_by}\nexplore.data = {_lines(data())};\n"
 
 
-def _lines(value: Any, longest: int = 900) -> str:
-    """Compact JSON, broken between items only where it would be longer than that."""
+def _lines(value: Any) -> str:
+    """Compact JSON, broken between items only where it would be longer than 900 characters."""
     flat = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    if len(flat) <= longest:
+    if len(flat) <= 900:
         return flat
     if isinstance(value, dict):
         items = [f"{json.dumps(name, ensure_ascii=False)}:{_lines(inside)}" for name, inside in value.items()]

@@ -24,7 +24,6 @@ def curves(
     panels: Mapping[str, Mapping[str, Sequence[float]]],
     levels: Mapping[str, Mapping[str, float]] | None = None,
     *,
-    columns: int = 3,
     smooth: int = 5,
     narrow: bool = False,
 ) -> Figure:
@@ -33,7 +32,7 @@ def curves(
     No panel is higher than :data:`HIGHEST`. A training that ends in a loss that is not finite ends in a cross.
     ``levels`` are named losses, by panel, at which a dotted line stands.
     """
-    columns = 1 if narrow else min(columns, len(panels))
+    columns = 1 if narrow else min(3, len(panels))
     rows = -(-len(panels) // columns)
     size = (NARROW, 2.3 * rows) if narrow else (WIDE, 2.5 * rows)
     figure, axs = plt.subplots(rows, columns, figsize=size, squeeze=False)

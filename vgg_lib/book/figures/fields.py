@@ -115,10 +115,10 @@ def fields_on_photo(photo: NDArray[np.uint8], fields: Mapping[str, Field], *, na
 
 
 @drawn
-def field_growth(names: Sequence[str] = ("A", "B", "D", "E"), image_size: int = 224, *, narrow: bool = False) -> Figure:
+def field_growth(names: Sequence[str] = ("A", "B", "D", "E"), *, narrow: bool = False) -> Figure:
     """Draw the receptive field, in input pixels, after each layer of the networks; pools are the open dots.
 
-    The dashed line is the side of the image, in pixels. Raises :class:`~vgg_lib.basics.errors.InputError` for an
+    The dashed line is the side of the image, 224 pixels. Raises :class:`~vgg_lib.basics.errors.InputError` for an
     unknown name.
     """
     figure, axes = plt.subplots(figsize=(NARROW, 3.8) if narrow else (WIDE, 4.2))
@@ -138,8 +138,8 @@ def field_growth(names: Sequence[str] = ("A", "B", "D", "E"), image_size: int = 
             f"{name}: {sides[-1]}", end, shift, textcoords="offset points", ha="center" if name == "B" else "right",
             va="center", color=colour, weight="bold",
         )  # fmt: skip
-    axes.axhline(image_size, color=BLACK, linewidth=0.9, linestyle=(0, (4, 3)))
-    axes.text(0.6, image_size + 4, f"the whole image, {image_size} pixels")
+    axes.axhline(224, color=BLACK, linewidth=0.9, linestyle=(0, (4, 3)))
+    axes.text(0.6, 228, "the whole image, 224 pixels")
     axes.set_xlabel("layers: convolutions (filled) and max-pools (open)")
     axes.set_ylabel("receptive field, pixels")
     axes.set_ylim(0, None)

@@ -85,17 +85,16 @@ def _grid_view(axes: Axes, net: VGG, image: Tensor, grid: int) -> None:
 
 
 @drawn
-def protocol_views(
-    net: VGG, photo: Tensor, scales: Sequence[int] = (256, 384, 512), grid: int = 5, *, narrow: bool = False
-) -> Figure:
-    """Draw what the ways of testing see of a photograph, uint8 ``(3, H, W)``, at three test scales Q.
+def protocol_views(net: VGG, photo: Tensor, *, narrow: bool = False) -> Figure:
+    """Draw what the ways of testing see of a photograph, uint8 ``(3, H, W)``, at test scales Q of 256, 384 and 512.
 
-    Above, at the middle scale: the centre crop, the map of dense evaluation, a grid of crops. A dot is a score, at
+    Above, at the middle scale: the centre crop, the map of dense evaluation, 5×5 crops. A dot is a score, at
     the centre of what it belongs to; the outline is the net's crop. Below: dense evaluation at all three scales,
     drawn to one scale. ``net`` gives the geometry alone and may be on the meta device.
     """
+    scales = (256, 384, 512)
     images = [rescale(photo, q) for q in scales]
-    middle, largest = images[len(images) // 2], images[-1]
+    _, middle, largest = images
     figure = plt.figure(figsize=(NARROW, 5.2) if narrow else (WIDE, 5.1))
     if narrow:
         above, below = figure.subplots(3, 2).T
@@ -106,8 +105,8 @@ def protocol_views(
         below = figure.add_subfigure(rows[1]).subplots(1, 3, width_ratios=widths)
     _grid_view(above[0], net, middle, 1)
     count = _dense_view(above[1], net, middle)
-    _grid_view(above[2], net, middle, grid)
-    titles = ("centre crop: 1 score", f"dense: {count} scores", f"{grid}×{grid} crops: {grid**2} scores")
+    _grid_view(above[2], net, middle, 5)
+    titles = ("centre crop: 1 score", f"dense: {count} scores", "5×5 crops: 25 scores")
     for axes, title in zip(above, titles, strict=True):
         axes.set_title(title, loc="center", fontsize=9 if narrow else 11)
     for axes, q, image in zip(below, scales, images, strict=True):
