@@ -8,12 +8,15 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.book.figures import COLOURS, evidence, evidence_table, one_size_up, so_far
+from vgg_lib.book.figures import COLOURS, a_beside_d, endings, evidence, evidence_table, one_size_up, so_far
+from vgg_lib.book.figures.endings import ending
 from vgg_lib.book.figures.evidence import rows
 from vgg_lib.evidence.claims import CLAIMS
 from vgg_lib.evidence.evidence import arms_beside, arms_of
+from vgg_lib.evidence.recipes import at_the_papers_input_scale
 from vgg_lib.evidence.records import Evaluation
-from vgg_lib.evidence.rules import Exact
+from vgg_lib.evidence.rules import EveryRun, Exact
+from vgg_lib.networks.initialisation import Initialisation
 
 JUDGED_BY_RUNS = [name for name, one in CLAIMS.items() if one.rule and not isinstance(one.rule, Exact)]
 
@@ -102,6 +105,7 @@ def test_all_dots_are_there_at_the_end():
         ("jitter", ["D, S = 73, Q = 73", "D, S = 110, Q = 110", "D, S = [73;146], Q = 110"]),
         ("complementary", ["D, dense", "D, 5×5 crops", "D, dense and 5×5 crops"]),
         ("fusion", ["D", "E", "D and E"]),
+        ("bad-start", ["D, glorot", "D, normal-fan-in, σ = 0.01", "D, normal-fan-in, σ = 0.1"]),
         ("class-boxes", ["D, S = 36, SCR", "D, S = 36, PCR", "D, S = 73, crop 64, SCR", "D, S = 73, crop 64, PCR"]),
         ("transfer", ["D, S = 73, untrained", "D, S = 73, transfer"]),
     ],
@@ -153,3 +157,81 @@ def test_the_difference_one_size_up_is_told_with_its_seeds_and_its_sign(errors, 
 def test_there_is_no_figure_where_no_run_judges(name, says):
     with pytest.raises(InputError, match=says):
         evidence(name)
+
+
+def from_starts(**ends):
+    """Records of ``bad-start``: by network and start, for each seed its last loss and error, or None: it diverged."""
+    starts = {
+        "glorot": Initialisation("glorot"),
+        "small": Initialisation("normal-fan-in", 0.01),
+        "large": Initialisation("normal-fan-in", 0.1),
+        "he": Initialisation("he"),
+    }
+    found = {}
+    for name, seeds in ends.items():
+        network, start = name.split("_")
+        recipe = at_the_papers_input_scale(network, starts[start])
+        for seed, end in enumerate(seeds):
+            run = recipe.run(seed)
+            if end is None:
+                found[run.key] = a_record(run, outcome="diverged", evaluations=(), losses=(None,))
+                continue
+            test = Evaluation(run.protocol, "validation", {"top1": end[1]})
+            found[run.key] = a_record(run, evaluations=(test,), losses=(2.3, end[0]))
+    return found
+
+
+GUESSES, TRAINED = (2.3026, 90.0), (1.2, 40.0)
+STORY = {"A_small": [TRAINED] * 3, "D_small": [GUESSES] * 3}
+
+
+def test_no_interval_is_computed_from_what_a_run_that_diverged_counts_as():
+    some = from_starts(D_large=[None] * 3, D_glorot=[TRAINED, (1.3, 50.0), None], D_small=[(1.4, 41.0), *[TRAINED] * 2])
+    table, arms = evidence_table("bad-start", some), ["D, normal-fan-in, σ = 0.1", "D, glorot"]
+    assert table.loc[arms, ["95 % from", "to"]].isna().all(axis=None)
+    assert table.loc[arms, "mean (%)"].tolist() == [90.0, 60.0]
+    assert table.loc["D, normal-fan-in, σ = 0.01", ["95 % from", "to"]].notna().all()
+    assert len(bands(evidence("bad-start", some).axes[0])) == 1
+
+
+def test_a_usual_start_has_its_name_where_starts_are_compared():
+    assert "D, he" in [row.name for row in rows("bad-start", {})]
+
+
+def test_how_runs_ended_is_counted_and_shown_with_the_loss_that_judges():
+    some = from_starts(D_glorot=[TRAINED, (1.2, 75.0), GUESSES], D_large=[None], D_small=[(2.29, 90.0), GUESSES])
+    table = endings("bad-start", some)
+    assert list(table.index) == list(evidence_table("bad-start", some).index)
+    assert table.loc["D, glorot"].tolist() == ["3 of 3", 1, 1, 0, "1.200", "1.200", "2.303"]
+    assert table.loc["D, normal-fan-in, σ = 0.1"].tolist() == ["1 of 3", 0, 0, 1, "nan", "–", "–"]
+    assert table.loc["D, normal-fan-in, σ = 0.01"].tolist() == ["2 of 3", 0, 1, 0, "2.290", "2.303", "–"]
+    assert endings("bad-start", {})["runs"].tolist() == ["0 of 3"] * 8
+    with pytest.raises(TypeError, match="show evidence_table"):
+        endings("depth", {})
+
+
+@pytest.mark.parametrize("end", [None, GUESSES, (2.32, 89.0), (2.29, 90.0), TRAINED, (1.2, 75.0), (1.9, 60.0)])
+def test_runs_end_as_the_rule_says(end):
+    rule, recipe = CLAIMS["bad-start"].rule, at_the_papers_input_scale("D", Initialisation("normal-fan-in", 0.1))
+    known = from_starts(D_large=[end])
+    [record] = known.values()
+    limits = {"seeds": 1, "loss": rule.loss, "error": rule.error, "within": rule.within}
+    trains = EveryRun(trains=(recipe,), **limits).judge(known).verdict == "reproduced"
+    stalls = EveryRun(trains=(), stalls=(recipe,), **limits).judge(known).verdict == "reproduced"
+    assert (ending(record, rule) == "trains") == trains
+    assert (ending(record, rule) in ("stalls", "diverges")) == stalls
+
+
+@pytest.mark.parametrize(
+    ("ends", "says"),
+    [
+        ({}, "No run from σ = 0.01 is recorded yet."),
+        ({"A_small": [TRAINED]}, "of those recorded so far: 1 of 1 of A, 0 of 0 of D. No run from"),
+        (STORY, "Runs from σ = 0.01 that train: 3 of 3 of A, 0 of 3 of D. That fits the paper's story"),
+        (STORY | {"D_small": [GUESSES, GUESSES, TRAINED]}, "3 of 3 of A, 1 of 3 of D. That does not fit"),
+        (STORY | {"A_small": [TRAINED, TRAINED, None]}, "2 of 3 of A, 0 of 3 of D. That does not fit"),
+    ],
+)
+def test_the_runs_of_a_and_of_d_from_the_bad_starts_are_told(ends, says):
+    told = a_beside_d(from_starts(**ends))
+    assert says in told and told.endswith("No run from σ = 0.1 is recorded yet.")

@@ -137,6 +137,15 @@ def test_curves_are_running_means_that_end_in_a_cross_where_the_loss_does(narrow
     assert two.get_title("left") == "two" and two.lines[0].get_color() == bad.get_color() != good.get_color()
 
 
+def test_the_names_of_curves_cover_no_curve():
+    figure = figures.curves({"one": {"high": [9.0] * 20, "low": [0.1] * 20}, "two": {"high": [9.0] * 20}})
+    figure.canvas.draw()
+    for axes in (axes for axes in figure.axes if axes.get_visible()):
+        title = next(text for text in axes.get_children() if getattr(text, "get_text", str)() in ("one", "two"))
+        names = axes.get_legend().get_window_extent()
+        assert axes.bbox.y1 <= names.y0 and names.y1 <= title.get_window_extent().y0
+
+
 def test_a_loss_on_its_way_to_infinity_does_not_hide_the_others():
     [axes] = figures.curves({"one": {"bad": [3.0, 1e9, math.nan], "good": [2.0]}}).axes
     assert axes.get_ylim() == (0, 10) and axes.lines[1].get_ydata()[0] == 9

@@ -4,6 +4,7 @@ from vgg_lib.book.figures.boxes import best_and_worst, boxes_from_places, boxes_
 from vgg_lib.book.figures.curves import curves
 from vgg_lib.book.figures.depth import folds, over_epochs, stage_ends, straight_pieces, views_and_relus
 from vgg_lib.book.figures.effects import beside, seed_errors
+from vgg_lib.book.figures.endings import a_beside_d, endings
 from vgg_lib.book.figures.evidence import evidence, evidence_table, one_size_up, so_far
 from vgg_lib.book.figures.fields import (
     Field,
@@ -47,6 +48,7 @@ __all__ = [
     "COLOURS",
     "SIX",
     "Field",
+    "a_beside_d",
     "beside",
     "best_and_worst",
     "boxes_from_places",
@@ -60,6 +62,7 @@ __all__ = [
     "curves",
     "data_parallel",
     "durations",
+    "endings",
     "epoch_losses",
     "error_against_cost",
     "errors_by_layer",

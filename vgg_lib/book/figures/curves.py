@@ -18,6 +18,9 @@ HIGHEST = 10.0
 #: Of each line of a panel in turn: the one that is looked at, the one beside it, and one more.
 _COLOURS = (VERMILION, BLUE, GREEN)
 
+#: The height of a line of the legend, in points.
+_LINE = 12
+
 
 @drawn
 def curves(
@@ -29,12 +32,12 @@ def curves(
 ) -> Figure:
     """Draw losses step by step, each as a running mean over ``smooth`` steps: panels by title, in each lines by name.
 
-    No panel is higher than :data:`HIGHEST`. A training that ends in a loss that is not finite ends in a cross.
-    ``levels`` are named losses, by panel, at which a dotted line stands.
+    Names stand above their panel, where no line goes. No panel is higher than :data:`HIGHEST`. A training that ends in
+    a loss that is not finite ends in a cross. ``levels`` are named losses, by panel, at which a dotted line stands.
     """
     columns = 1 if narrow else min(3, len(panels))
     rows = -(-len(panels) // columns)
-    size = (NARROW, 2.3 * rows) if narrow else (WIDE, 2.5 * rows)
+    size = (NARROW, 2.6 * rows) if narrow else (WIDE, 2.8 * rows)
     figure, axs = plt.subplots(rows, columns, figsize=size, squeeze=False)
     for axes in axs.flat:
         axes.set_visible(False)
@@ -47,10 +50,11 @@ def curves(
             at = (1, level)
             axes.annotate(name, at, (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right",
                           va="bottom", fontsize=9)  # fmt: skip
-        axes.set_title(title, fontsize=10)
+        axes.set_title(title, fontsize=10, pad=8 + _LINE * len(lines))
         axes.set_ylim(0, min(HIGHEST, axes.get_ylim()[1] * 1.12))
         axes.set_xlim(0, max([10, *(len(losses) for losses in lines.values())]))
-        axes.legend(loc="lower left", fontsize=9)
+        above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "borderpad": 0.2}
+        axes.legend(fontsize=9, labelspacing=0.2, **above)
     figure.supxlabel("step", fontsize=10)
     figure.supylabel("loss", fontsize=10)
     return figure

@@ -31,6 +31,7 @@ def seed_errors(
     networks: Mapping[str, str] | None = None,
     mine: Mapping[str, float] | None = None,
     aside: Collection[str] = (),
+    unsure: Collection[str] = (),
     *,
     label: str = "top-1 error, %",
     narrow: bool = False,
@@ -39,6 +40,7 @@ def seed_errors(
 
     With two seeds or more a line stands at their mean; from :data:`ENOUGH` on a band covers its 95 % interval
     (Student). An arm without any says so. ``networks`` names the network of an arm, whose colour the dots have.
+    Arms ``unsure`` get no band, as where a dot stands for a run that has no error of its own.
     ``mine`` are the reader's own, by arm, as stars. Arms ``aside`` stand below a line, behind the others. ``label``
     says what an error is of.
     """
@@ -47,7 +49,7 @@ def seed_errors(
     axes.use_sticky_edges = False  # a band has a margin too
     for row, arm in enumerate(rows):
         colour = COLOURS.get((networks or {}).get(arm, arm), BLUE)
-        _draw_row(axes, row, arms.get(arm, ()), colour)
+        _draw_row(axes, row, arms.get(arm, ()), colour, band=arm not in unsure)
         if mine and arm in mine:
             axes.scatter(mine[arm], row, color=colour, **MINE)
             axes.annotate("yours", (mine[arm], row), (9, 0), textcoords="offset points", va="center", fontsize=9)
@@ -66,7 +68,7 @@ def seed_errors(
     return figure
 
 
-def _draw_row(axes: Axes, row: int, errors: Sequence[float], colour: str) -> None:
+def _draw_row(axes: Axes, row: int, errors: Sequence[float], colour: str, *, band: bool) -> None:
     """An arm's seeds as dots, with their mean and its interval where there are enough."""
     if not errors:
         axes.text(
@@ -74,7 +76,7 @@ def _draw_row(axes: Axes, row: int, errors: Sequence[float], colour: str) -> Non
         )
     if len(errors) > 1:
         mean, low, high = paired_difference(errors)
-        if len(errors) >= ENOUGH:
+        if band and len(errors) >= ENOUGH:
             axes.barh(row, high - low, left=low, height=0.5, color=GREY, alpha=0.25)
         axes.plot((mean, mean), (row - 0.32, row + 0.32), color=BLACK, linewidth=1.6)
     axes.scatter(errors, [row] * len(errors), s=52, color=colour, edgecolor=BLACK, linewidth=0.8, zorder=3)

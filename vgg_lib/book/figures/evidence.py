@@ -23,12 +23,14 @@ class Row:
     """An arm of a claim: its errors in percent by seed, nan for one that is not recorded yet.
 
     ``name`` tells it from the claim's other arms and says no more. Not ``judges`` what stands beside the verdict.
+    ``diverged`` says whether a run of it did: its error is that of guessing, and there is no interval.
     """
 
     name: str
     network: str
     errors: tuple[float, ...]
     judges: bool
+    diverged: bool = False
 
     @property
     def recorded(self) -> list[float]:
@@ -55,6 +57,7 @@ def rows(name: str, known: Known | None = None, *, beside: bool = True) -> list[
             arm.recipes[0].any_seed.network,
             tuple(arm.error(known, seed) for seed in range(wanted[arm])),
             arm in dict(judging),
+            any(one.outcome == "diverged" for seed in range(wanted[arm]) for one in arm.records(known, seed)),
         )
         for told, arm in zip(_names(arms), arms, strict=True)
     ]
@@ -70,16 +73,21 @@ def evidence(name: str, known: Known | None = None, *, beside: bool = True, labe
         {row.name: row.recorded for row in found},
         {row.name: row.network for row in found},
         aside=[row.name for row in found if not row.judges],
+        unsure=[row.name for row in found if row.diverged],
         label=label,
     )
 
 
 def evidence_table(name: str, known: Known | None = None, *, beside: bool = True) -> pd.DataFrame:
-    """What :func:`evidence` draws: an arm a row, mean, its 95 % interval (Student), each seed's error, in percent."""
+    """What :func:`evidence` draws: an arm a row, mean, its 95 % interval (Student), each seed's error, in percent.
+
+    An arm of which a run diverged has no interval.
+    """
     table = {}
     for row in rows(name, known, beside=beside):
         there = row.recorded
-        low, high = paired_difference(there)[1:] if len(there) >= ENOUGH else (math.nan, math.nan)
+        sure = len(there) >= ENOUGH and not row.diverged
+        low, high = paired_difference(there)[1:] if sure else (math.nan, math.nan)
         table[row.name] = {
             "mean (%)": sum(there) / len(there) if there else math.nan,
             "95 % from": low,
@@ -139,14 +147,16 @@ def _names(arms: list[Arm]) -> list[str]:
 
 
 def _pieces(arm: Arm) -> list[str]:
-    """All that an arm is: networks, way of training, S, the rest of its recipe, how its nets are tested."""
+    """All that an arm is: networks, way of training, S, starting weights, the rest of its recipe, its test."""
     first = arm.recipes[0]
+    start = str(first.any_seed.initialisation)
     scale = first.any_seed.scale
     tested = str(arm.protocol).removesuffix(", mirrored too").split(" at ")
     return [
         " and ".join(recipe.any_seed.network for recipe in arm.recipes),
         first.way,
         f"S = {scale}" if isinstance(scale, int) else f"S = [{scale[0]};{scale[1]}]",
-        *(piece for piece in str(first).split(", ")[1:] if not piece.startswith("S = ")),
+        start,
+        *(piece for piece in str(first).replace(f", {start}", "").split(", ")[1:] if not piece.startswith("S = ")),
         *([arm.measured.split(".")[0]] if arm.measured else tested),
     ]
