@@ -256,8 +256,14 @@ def test_it_opens_on_what_has_several_seeds_the_best_on_top(visit):
     page = visit("evidence")
     rows = page.locator(".chart li").all()
     assert rows and all(row.locator(".dot").count() > 1 for row in rows)
-    means = [float(row.locator("small").last.inner_text().partition("\u00a0")[0]) for row in rows]
-    assert means == sorted(means)
+    means = {"validation": [], "held-out": []}
+    for row in rows:
+        way, mean = row.locator("small").all_inner_texts()
+        means[way.rpartition(", ")[2]].append(float(mean.partition("\u00a0")[0]))
+    assert all(of_set and of_set == sorted(of_set) for of_set in means.values())
+    assert ["validation" in row.inner_text() for row in rows] == [True] * len(means["validation"]) + [False] * len(
+        means["held-out"]
+    )
     for row in rows:
         assert row.locator(".interval").count() == (row.locator(".dot").count() > 2)
 
@@ -326,6 +332,17 @@ def test_two_rows_are_compared_seed_by_seed(visit):
     mean, low, high = paired_difference(differences)
     assert f"{mean:.1f} points, 5 pairs ({low:.1f} to {high:.1f})" in page.locator(".chart").inner_text()
     assert page.locator(".zero").count() == 1
+
+
+def test_only_errors_on_the_same_photographs_are_compared(visit):
+    page = visit("evidence")
+    minuend, subtrahend = (page.locator(f"select[name={name}] option") for name in ("minuend", "subtrahend"))
+    names = minuend.all_inner_texts()[1:]
+    assert len(set(names)) == len(names)
+    for i in (1, len(names)):
+        page.locator("select[name=minuend]").select_option(index=i)
+        of_set = names[i - 1].rpartition(", ")[2]
+        assert subtrahend.all_inner_texts() == [name for name in names if name.endswith(of_set)]
 
 
 @pytest.mark.parametrize("kind", ("receptive-field", "network"))  # how much there is to show of records nobody knows

@@ -59,7 +59,7 @@ explore.kinds.evidence = (figure, chosen) => {
     return [...new Map(kept.map((point) => [same(point), point])).values()];
   };
 
-  /** Recipes as tested, the least error on top. */
+  /** Recipes as tested, those on the same photographs together, the least error on top: validation, then held-out. */
   const rowsOf = (picked) => {
     const rows = new Map();
     for (const point of picked) {
@@ -71,8 +71,8 @@ explore.kinds.evidence = (figure, chosen) => {
       const trusted = row.length >= SEVERAL && row.every((point) => point.outcome === "finished");
       const [mean, low, high] = trusted ? explore.interval(errors) : [errors.reduce((a, b) => a + b) / errors.length];
       const sorted = row.sort((a, b) => a.error - b.error);
-      return { name, points: sorted, trusted, mean, low: Math.max(low, 0), high: Math.min(high, 100) };
-    }).sort((a, b) => a.mean - b.mean);
+      return { name, set: row[0].set, points: sorted, trusted, mean, low: Math.max(low, 0), high: Math.min(high, 100) };
+    }).sort((a, b) => b.set.localeCompare(a.set) || a.mean - b.mean);
     const several = made.filter((row) => row.points.length > 1);
     return seeds.lastChild.value === ALL || !several.length ? made : several;
   };
@@ -131,14 +131,15 @@ explore.kinds.evidence = (figure, chosen) => {
       + (failed ? ` ${failed} failed and have no error.` : "");
   };
 
-  const nameOf = ({ points: [first] }, all) =>
-    `${first.network}, ${first.text}` + (all ? `, ${wayOf(first)}` : "");
+  const nameOf = ({ points: [first] }, all, sets) =>
+    `${first.network}, ${first.text}` + (all ? `, ${wayOf(first)}` : "") + (sets > 1 ? `, ${first.set}` : "");
 
-  /** The errors of one row less those of another, seed by seed. */
-  const difference = (rows) => {
-    const choices = rows.map((row) => [row.name, nameOf(row, protocol.lastChild.value === ALL)]);
-    const [one, other] = [refill(minuend, [[ALL, "choose two rows"], ...choices], ALL), refill(subtrahend, choices)]
-      .map((name) => rows.find((row) => row.name === name));
+  /** The errors of one row less those of another on the same photographs, seed by seed. */
+  const difference = (rows, sets) => {
+    const choice = (row) => [row.name, nameOf(row, protocol.lastChild.value === ALL, sets)];
+    const called = (name) => rows.find((row) => row.name === name);
+    const one = called(refill(minuend, [[ALL, "choose two rows"], ...rows.map(choice)], ALL));
+    const other = called(refill(subtrahend, rows.filter((row) => row.set === one?.set).map(choice)));
     subtrahend.hidden = !one;
     if (!one || !other || one === other) return [];
     const pairs = one.points.flatMap((point) =>
@@ -180,7 +181,7 @@ explore.kinds.evidence = (figure, chosen) => {
     chart.replaceChildren(
       el("ul", {}, rows.map((row) => drawRow(row, axis.at, axis.ticks, sets))),
       explore.axisNodes(axis, "top-1 error, %: less is better"),
-      ...difference(rows), tip);
+      ...difference(rows, sets), tip);
     if (rows.length) chart.querySelector(".dot").tabIndex = 0;
   };
 
