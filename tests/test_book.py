@@ -17,9 +17,10 @@ from vgg_lib.book.scoreboard import scoreboard
 from vgg_lib.book.statements import STATEMENTS, statements
 from vgg_lib.book.tables import of_study
 from vgg_lib.evidence.claims import CLAIMS, claim
+from vgg_lib.evidence.recipes import normalised, plain
 from vgg_lib.evidence.rules import Exact
 from vgg_lib.evidence.store import recorded
-from vgg_lib.evidence.studies import study
+from vgg_lib.evidence.studies import ABOVE, study
 from vgg_lib.training.runs import make_run
 
 ROOT = Path(__file__).parent.parent
@@ -73,6 +74,15 @@ def test_the_pilots_table_says_what_its_records_say():
     assert stored == of_study(study("pilot"), recorded("pilot").latest()), "run `make refresh`"
 
 
+def test_the_pilots_page_names_the_recipes_that_came_of_it():
+    page = (ROOT / "book" / "pilot.md").read_text(encoding="utf-8")
+    for kind, recipe in (("Normalised", normalised("A")), ("Plain", plain("A"))):
+        preset = recipe.any_seed.preset
+        assert f"- **{kind} nets** are trained at rate {preset.learning_rate:g} for {preset.epochs} epochs." in page
+    above = {(network, rate, epochs) for network, rate, epochs in ABOVE if rate == 0.2}
+    assert above == {("A", 0.2, 40)} and "0.2 for 40 epochs, A alone." in page
+
+
 def test_what_the_pilots_page_says_in_short_is_so():
     records = recorded("pilot").latest().values()
     assert all(record.outcome == "finished" for record in records)
@@ -83,8 +93,8 @@ def test_what_the_pilots_page_says_in_short_is_so():
         errors[record.run.network, preset.epochs, record.run.batch_norm].append(record.error)
         if (record.run.network, preset.epochs) == ("D", 160):
             assert record.losses[-1] < 0.01
-    for (network, epochs, norm), plain in errors.items():
-        assert norm or max(errors[network, epochs, True]) < min(plain)
+    for (network, epochs, norm), found in errors.items():
+        assert norm or max(errors[network, epochs, True]) < min(found)
     assert {epochs for _, epochs, _ in errors} == {40, 80, 160}
     for network in "AD":  # of the two seeds of 80 and of 160 epochs
         assert max(errors[network, 160, False]) < min(errors[network, 80, False])
