@@ -1,6 +1,9 @@
 /* Break it: the photograph changed in ways that a person hardly minds, and in ways that a person does. */
 "use strict";
 
+/** How often of how often. */
+answers.times = (n, of) => `${n} time${n === 1 ? "" : "s"} out of ${of}`;
+
 /** By name, what is done to the middle crop: `(rescaled photograph, side) => crop`. */
 answers.changes = (() => {
   const crop = (change) => (photo, side) => change(answers.middle(photo, side));
@@ -60,7 +63,7 @@ answers.parts.change = (figure) => {
       }
       if (name === chosen) drawView();
     }
-    says.textContent = nets.map((net, n) => `${net.label} changes its mind ${changed[n].length} times of ${names.length - 1}`).join("; ") + ".";
+    says.textContent = nets.map((net, n) => `${net.label} changes its mind ${answers.times(changed[n].length, names.length - 1)}`).join("; ") + ".";
   });
   body.addEventListener("input", ({ target }) => {
     chosen = target.value;

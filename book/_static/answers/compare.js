@@ -51,8 +51,8 @@ answers.parts.compare = (figure) => {
     const agree = new Set(given.map(({ best }) => best)).size === 1;
     const unfamiliar = 2 * ranks.filter((rank) => rank < answers.FAMILIAR).length > nets.length;
     warning.classList.toggle("strong", unfamiliar || !agree);
-    const told = nets.map((net, n) => `${net.label} gives it a highest score of ${given[n].highest.toFixed(1)}, more than `
-      + `${ranks[n] ? `${answers.percent(ranks[n])} of the photographs` : "hardly any photograph"} that it was tested on`);
+    const told = nets.map((net, n) => `${net.label}’s highest score is ${given[n].highest.toFixed(1)}: `
+      + `${ranks[n] ? `higher than for ${answers.percent(ranks[n])}` : "lower than for nearly all"} of its test photographs`);
     const verdict = unfamiliar ? "Perhaps none of the ten: only one in five photographs of them has so low a score. "
       : agree ? "" : "The nets disagree: one of these answers is right at most, and perhaps none. ";
     warning.textContent = `${verdict}${told.join("; ")}. The percentages above cannot tell: a soft-max shares out 100\u00a0% among ten `

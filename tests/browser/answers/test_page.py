@@ -113,14 +113,31 @@ def test_what_is_unlike_the_tested_photographs_is_warned_of(visit):
     page.evaluate(shift, 1000)
     begin(page)
     warning = done(page, "compare").locator(".warning")
-    assert "Perhaps none of the ten" in warning.inner_text() and "hardly any photograph" in warning.inner_text()
+    assert (
+        "Perhaps none of the ten" in warning.inner_text()
+        and "lower than for nearly all of its test photographs" in warning.inner_text()
+    )
     assert "strong" in warning.get_attribute("class")
     page.evaluate(shift, -2000)
     begin(page, 1)
     page.wait_for_function("() => answers.says.textContent.startsWith('Here is the perch')")
     done(page, "compare")
-    assert "Perhaps none" not in warning.inner_text() and "95\u00a0% of the photographs" in warning.inner_text()
+    assert (
+        "Perhaps none" not in warning.inner_text()
+        and "higher than for 95\u00a0% of its test photographs" in warning.inner_text()
+    )
     assert "soft-max shares out 100" in warning.inner_text()
+
+
+def test_how_often_a_net_changes_its_mind_is_told_in_words_that_fit(visit):
+    page = visit()
+    assert page.evaluate("[0, 1, 2].map((n) => answers.times(n, 11))") == [
+        "0 times out of 11",
+        "1 time out of 11",
+        "2 times out of 11",
+    ]
+    begin(page)
+    assert re.search(r"A changes its mind \d+ times? out of 11;", done(page, "change").locator("output").inner_text())
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
