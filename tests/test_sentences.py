@@ -1,0 +1,120 @@
+"""What chapters say of the records: with none of them, some or all, and whatever they say."""
+
+import pytest
+from helpers.records import a_record
+
+from vgg_lib.book.sentences import beside_the_papers, each_contrast, seven_percent, step, where_worse
+from vgg_lib.evidence.arms import arm
+from vgg_lib.evidence.claims import JITTER, S_LARGE, S_SMALL
+from vgg_lib.evidence.recipes import normalised
+from vgg_lib.evidence.records import Evaluation
+
+
+def known(**errors):
+    """Records of normalised networks at S = 73, tested at Q = 73: by network, the errors of seeds 0, 1, …"""
+    found = {}
+    for network, of_seeds in errors.items():
+        one = arm(normalised(network.replace("_", "-")))
+        for seed, error in enumerate(of_seeds):
+            run = one.recipes[0].run(seed)
+            found[run.key] = a_record(run, evaluations=(Evaluation(one.protocol, "validation", {"top1": error}),))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("errors", "says"),
+    [
+        ({}, "From C to D nothing can be said yet: no seed is recorded for both networks."),
+        ({"C": [14.0]}, "From C to D nothing can be said yet: no seed is recorded for both networks."),
+        ({"C": [14.0], "D": [13.8, 9.0]}, "From C to D the error falls by 0.20 points (1 seed that both have)."),
+        (
+            {"C": [14.0, 13.0], "D": [14.5, 13.1]},
+            "From C to D the error rises by 0.30 points (2 seeds that both have).",
+        ),
+        ({"C": [14.003, 13.0], "D": [14.0, 13.0]}, "From C to D the error does not change (2 seeds that both have)."),
+    ],
+)
+def test_a_step_from_one_network_to_another_is_told_with_its_sign_and_its_seeds(errors, says):
+    assert step("C", "D", known(**errors)) == says
+
+
+PAPER = (
+    "The paper's 7 % is 7 points, or about 2 points if it is a part of B's error (taking the 28.7 % of dense testing; "
+    "that on a centre crop is not given)."
+)
+
+
+@pytest.mark.parametrize(
+    ("large", "small", "says"),
+    [
+        ([], [], "Here it is not known yet: fewer than two seeds of both are recorded."),
+        ([18.0], [14.0, 14.0], "Here it is not known yet: fewer than two seeds of both are recorded."),
+        (
+            [17.4, 18.0, 18.5],
+            [14.0, 14.0],
+            "Here the error of B-5x5 is 3.7 points higher, which is 26 % of B's error, by 2 of 5 seeds so far.",
+        ),
+        ([17.5] * 5, [14.0] * 5, "Here the error of B-5x5 is 3.5 points higher, which is 25 % of B's error."),
+        ([13.3] * 5, [14.0] * 5, "Here the error of B-5x5 is 0.7 points lower, which is 5 % of B's error."),
+    ],
+)
+def test_seven_percent_is_told_in_both_units_beside_the_effect_of_the_verdict(large, small, says):
+    assert seven_percent(known(B_5x5=large, B=small)) == f"{PAPER} {says}"
+
+
+@pytest.mark.parametrize(
+    ("of_c", "says"),
+    [
+        ([14.0], "There is no interval yet to set beside the paper's 1.1 points."),
+        ([13.9, 14.0, 14.1, 14.2, 14.0], "The interval of the effect lies below the paper's 1.1 points."),
+        ([15.0, 14.9, 15.3, 15.0, 15.3], "The interval of the effect holds the paper's 1.1 points."),
+        ([17.0, 16.9, 17.3, 17.0, 17.3], "The interval of the effect lies above the paper's 1.1 points."),
+    ],
+)
+def test_an_interval_is_set_beside_the_papers_difference(of_c, says):
+    assert beside_the_papers("context", known(C=of_c, D=[14.0] * 5)) == says
+
+
+def of_scales(**errors):
+    """Records of D, normalised, by the name of the training scale: the errors of seeds 0, 1, …"""
+    scales, found = {"small": S_SMALL, "large": S_LARGE, "jitter": JITTER}, {}
+    for name, of_seeds in errors.items():
+        one = arm(normalised("D", scales[name]))
+        for seed, error in enumerate(of_seeds):
+            run = one.recipes[0].run(seed)
+            found[run.key] = a_record(run, evaluations=(Evaluation(one.protocol, "validation", {"top1": error}),))
+    return found
+
+
+def test_both_contrasts_of_the_jitter_claim_are_told_with_their_intervals():
+    none = "No effect is known yet: fewer than two seeds have all the trainings that are compared."
+    assert each_contrast("jitter", {}) == none
+    assert each_contrast("jitter", of_scales(small=[14.0] * 5, jitter=[11.0] * 5)) == none
+    found = each_contrast("jitter", of_scales(small=[14.0, 14.2], large=[11.0, 11.2], jitter=[11.5, 11.7]))
+    assert found == (
+        "The effect, with its interval: against D, S = 73, Q = 73 it is +2.50 (+2.50 to +2.50) points; "
+        "against D, S = 110, Q = 110 it is −0.50 (−0.50 to −0.50) points."
+    )
+    with pytest.raises(TypeError, match="compares nothing with baselines"):
+        each_contrast("lrn")
+
+
+@pytest.mark.parametrize(
+    ("fixed", "jittered", "says"),
+    [
+        (
+            {64: [], 73: []},
+            {64: [14.0], 73: [12.0]},
+            "Beside S = 73 nothing can be said yet: one of the two is not recorded.",
+        ),
+        (
+            {64: [13.0, 14.0], 73: [13.0, 14.0]},
+            {64: [14.0], 73: [12.0]},
+            "The mean error for jitter is above that for S = 73 at Q = 64 and at no other Q (seeds: 1 and 2).",
+        ),
+        ({64: [13.0]}, {64: [12.0]}, "The mean error for jitter is above that for S = 73 at no Q (seeds: 1 and 1)."),
+        ({64: [13.0]}, {64: [14.0]}, "The mean error for jitter is above that for S = 73 at every Q (seeds: 1 and 1)."),
+    ],
+)
+def test_it_is_told_where_jitter_is_worse(fixed, jittered, says):
+    assert where_worse({"S = 73": fixed, "jitter": jittered}, "jitter") == says

@@ -1,0 +1,98 @@
+"""Sentences of chapters on differences that the records show: right for any records, and for any verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from vgg_lib.book.figures.evidence import rows
+from vgg_lib.book.scoreboard import effect
+from vgg_lib.evidence.arms import arm
+from vgg_lib.evidence.claims import claim
+from vgg_lib.evidence.differences import the_papers
+from vgg_lib.evidence.recipes import normalised
+from vgg_lib.evidence.rules import Superiority, contrasts
+from vgg_lib.evidence.store import Known
+from vgg_lib.evidence.verdicts import evidence, verdicts
+
+
+def step(old: str, new: str, known: Known | None = None) -> str:
+    """How the error changes from one normalised network to another: the mean over the seeds that both have."""
+    known = evidence() if known is None else known
+    one, other = (arm(normalised(network)) for network in (old, new))
+    changes = [other.error(known, seed) - one.error(known, seed) for seed in range(5)]
+    there = [change for change in changes if not math.isnan(change)]
+    if not there:
+        return f"From {old} to {new} nothing can be said yet: no seed is recorded for both networks."
+    change, seeds = fmean(there), f"{len(there)} seed{'s' * (len(there) > 1)}"
+    size = f"{abs(change):.2f}"
+    way = "does not change" if size == "0.00" else f"{'rises' if change > 0 else 'falls'} by {size} points"
+    return f"From {old} to {new} the error {way} ({seeds} that both have)."
+
+
+def seven_percent(known: Known | None = None) -> str:
+    """§4.1: what "7 %" can mean in the paper, and what the effect of claim ``small-filters`` is in both units."""
+    known = evidence() if known is None else known
+    paper, found = the_papers()["small-filters"], verdicts(known)["small-filters"]
+    told = (
+        f"The paper's 7 % is 7 points, or about {paper.points:.0f} points if it is a part of B's error (taking the "
+        f"{paper.challenger:.1f} % of dense testing; that on a centre crop is not given)."
+    )
+    if found is None or found.effect is None:
+        return f"{told} Here it is not known yet: fewer than two seeds of both are recorded."
+    errors = next(row.recorded for row in rows("small-filters", known) if row.name == "B")
+    way, size = "higher" if found.effect > 0 else "lower", abs(found.effect)
+    so_far = "" if found.is_whole else ", by {} of {} seeds so far".format(*found.seeds)
+    part = 100 * size / fmean(errors)
+    return f"{told} Here the error of B-5x5 is {size:.1f} points {way}, which is {part:.0f} % of B's error{so_far}."
+
+
+def beside_the_papers(name: str, known: Known | None = None) -> str:
+    """Whether the interval of a claim's effect holds the difference that the paper has; ``KeyError`` if it has none."""
+    points, found = f"the paper's {the_papers()[name].points:.1f} points", verdicts(known)[name]
+    if found is None or found.low is None or found.high is None:
+        return f"There is no interval yet to set beside {points}."
+    difference = the_papers()[name].points
+    where = "lies below" if found.high < difference else "lies above" if found.low > difference else "holds"
+    return f"The interval of the effect {where} {points}."
+
+
+def each_contrast(name: str, known: Known | None = None) -> str:
+    """The contrast with each baseline of a claim's rule, with its interval: a box shows the smallest alone.
+
+    Raises ``TypeError`` for a claim that no such rule judges.
+    """
+    known = evidence() if known is None else known
+    rule = claim(name).rule
+    if not isinstance(rule, Superiority):
+        raise TypeError(f"claim {name!r} compares nothing with baselines: its rule is {rule}")
+    judgement, estimates = contrasts(rule, known, rule.baseline, rule.challenger)
+    if not estimates:
+        return "No effect is known yet: fewer than two seeds have all the trainings that are compared."
+    told = [
+        f"against {row.name} it is {effect(replace(judgement, effect=found.effect, low=found.low, high=found.high))}"
+        for row, found in zip(rows(name, known, beside=False), estimates, strict=False)
+    ]
+    return f"The effect, with its interval: {'; '.join(told)}."
+
+
+def where_worse(errors: Mapping[str, Mapping[int, Sequence[float]]], name: str) -> str:
+    """At which test scales the net of that ``name`` has a higher mean error than each of the others.
+
+    ``errors`` are in percent: nets by name, for each Q the errors of all seeds that there are.
+    """
+    told = []
+    for other in (net for net in errors if net != name):
+        mine, theirs = errors[name], errors[other]
+        both = [q for q in theirs if theirs[q] and mine[q]]
+        worse = [q for q in both if fmean(mine[q]) > fmean(theirs[q])]
+        if not both:
+            told.append(f"Beside {other} nothing can be said yet: one of the two is not recorded.")
+            continue
+        at = f"at Q = {', '.join(map(str, worse))} and at no other Q" if worse else "at no Q"
+        at = "at every Q" if worse == both else at
+        seeds = [max(len(of[q]) for q in both) for of in (mine, theirs)]
+        told.append(f"The mean error for {name} is above that for {other} {at} (seeds: {seeds[0]} and {seeds[1]}).")
+    return " ".join(told)
