@@ -80,6 +80,13 @@ def test_two_seeds_have_a_mean_and_no_interval():
     assert [line.get_xdata()[0] for line in axes.lines[:2]] == [14.5, 12.5]
 
 
+def test_an_interval_ends_where_errors_do():
+    one_stalls = known("context", C=(14.0, 14.2, 90.0), D=(13.0,))
+    assert evidence_table("context", one_stalls).loc["C", ["95 % from", "to"]].tolist() == [0.0, 100.0]
+    [axes] = evidence("context", one_stalls).axes
+    assert bands(axes) == [(0.0, 100.0)]
+
+
 def test_dots_have_the_colour_of_their_network():
     [axes] = evidence("depth", SOME).axes
     assert [to_hex(arm.get_facecolor()[0]) for arm in axes.collections] == [COLOURS[n].lower() for n in "ADE"]

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from helpers.records import a_record
 
 from vgg_lib import InputError, make_run, recorded
 from vgg_lib.book import figures, photographs
@@ -145,6 +146,17 @@ def test_the_readers_own_point_stands_beside_the_recorded_ones():
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert "A" in names and [text.get_text() for text in axes.texts] == ["yours"]
     assert [text.get_text() for text in figures.beside(run).axes[0].texts] == []
+
+
+def test_the_readers_own_point_at_another_preset_is_not_drawn_among_the_recorded_ones():
+    mine = a_record(make_run("A", "paper"))
+    [axes] = figures.beside(make_run("A", "laptop"), mine).axes
+    assert [text.get_text() for text in axes.texts] == []
+
+
+def test_a_row_with_the_readers_own_point_alone_does_not_say_that_nothing_is_recorded():
+    [axes] = figures.seed_errors({"A": [14.0], "D": []}, mine={"B": 13.0}).axes
+    assert [text.get_text() for text in axes.texts] == ["no run recorded yet", "yours"]
 
 
 def test_all_networks_that_were_recorded_with_a_recipe_stand_beside_each_other():

@@ -39,8 +39,8 @@ def seed_errors(
     """Draw the errors, in percent, of each arm's seeds as dots, one row an arm in the order given.
 
     With two seeds or more a line stands at their mean; from :data:`ENOUGH` on a band covers its 95 % interval
-    (Student). An arm without any says so. ``networks`` names the network of an arm, whose colour the dots have.
-    Arms ``unsure`` get no band, as where a dot stands for a run that has no error of its own.
+    (Student), as far as errors go. An arm without any says so. ``networks`` names the network of an arm, whose colour
+    the dots have. Arms ``unsure`` get no band, as where a dot stands for a run that has no error of its own.
     ``mine`` are the reader's own, by arm, as stars. Arms ``aside`` stand below a line, behind the others. ``label``
     says what an error is of.
     """
@@ -49,7 +49,8 @@ def seed_errors(
     axes.use_sticky_edges = False  # a band has a margin too
     for row, arm in enumerate(rows):
         colour = COLOURS.get((networks or {}).get(arm, arm), BLUE)
-        _draw_row(axes, row, arms.get(arm, ()), colour, band=arm not in unsure)
+        if arms.get(arm) or arm not in (mine or {}):
+            _draw_row(axes, row, arms.get(arm, ()), colour, band=arm not in unsure)
         if mine and arm in mine:
             axes.scatter(mine[arm], row, color=colour, **MINE)
             axes.annotate("yours", (mine[arm], row), (9, 0), textcoords="offset points", va="center", fontsize=9)
@@ -75,17 +76,24 @@ def _draw_row(axes: Axes, row: int, errors: Sequence[float], colour: str, *, ban
             0.01, row, "no run recorded yet", transform=axes.get_yaxis_transform(), va="center", fontsize=9, color=GREY
         )
     if len(errors) > 1:
-        mean, low, high = paired_difference(errors)
+        mean, low, high = interval(errors)
         if band and len(errors) >= ENOUGH:
             axes.barh(row, high - low, left=low, height=0.5, color=GREY, alpha=0.25)
         axes.plot((mean, mean), (row - 0.32, row + 0.32), color=BLACK, linewidth=1.6)
     axes.scatter(errors, [row] * len(errors), s=52, color=colour, edgecolor=BLACK, linewidth=0.8, zorder=3)
 
 
+def interval(errors: Sequence[float]) -> tuple[float, float, float]:
+    """The mean of seeds' errors in percent, and its 95 % interval (Student) as far as errors go: from 0 to 100."""
+    mean, low, high = paired_difference(errors)
+    return mean, max(low, 0.0), min(high, 100.0)
+
+
 def beside(run: Run, mine: Record | None = None) -> Figure:
     """Draw what was recorded with the recipe of ``run``, an arm for each network, and the reader's record beside it.
 
-    The records are all that come with the library and differ from ``run`` in network and seed alone.
+    The records are all that come with the library and differ from ``run`` in network and seed alone. The reader's is
+    left out if it is at another preset, with photographs of another size.
     """
     known: dict[str, Record] = {}
     for study in studies_with_records():
@@ -95,7 +103,7 @@ def beside(run: Run, mine: Record | None = None) -> Figure:
     for record in sorted(known.values(), key=lambda one: list(COLOURS).index(one.run.network)):
         if _recipe(record.run) == recipe and record.was_tested(record.run.protocol):
             arms.setdefault(_arm(record.run), []).append(record.error)
-    yours = {_arm(mine.run): mine.error} if mine else {}
+    yours = {_arm(mine.run): mine.error} if mine and mine.run.preset.name == run.preset.name else {}
     return seed_errors(arms, {arm: arm.split(" ")[0] for arm in [*arms, *yours]}, yours)
 
 

@@ -9,11 +9,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.book.figures.effects import ENOUGH, seed_errors
+from vgg_lib.book.figures.effects import ENOUGH, interval, seed_errors
 from vgg_lib.evidence.arms import Arm
 from vgg_lib.evidence.claims import claim
 from vgg_lib.evidence.evidence import arms_beside, arms_of
-from vgg_lib.evidence.statistics import paired_difference
 from vgg_lib.evidence.store import Known
 from vgg_lib.evidence.verdicts import evidence as recorded_evidence
 
@@ -87,7 +86,7 @@ def evidence_table(name: str, known: Known | None = None, *, beside: bool = True
     for row in rows(name, known, beside=beside):
         there = row.recorded
         sure = len(there) >= ENOUGH and not row.diverged
-        low, high = paired_difference(there)[1:] if sure else (math.nan, math.nan)
+        low, high = interval(there)[1:] if sure else (math.nan, math.nan)
         table[row.name] = {
             "mean (%)": sum(there) / len(there) if there else math.nan,
             "95 % from": low,
