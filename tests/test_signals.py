@@ -10,6 +10,7 @@ from torch.nn import functional
 from vgg_lib.basics.errors import InputError
 from vgg_lib.book import figures
 from vgg_lib.book.figures.drawing import NARROW
+from vgg_lib.book.figures.style import OTHERS
 from vgg_lib.networks.initialisation import Initialisation, deviations, initialise
 from vgg_lib.networks.model import vgg
 from vgg_lib.networks.signals import Signal, by_layer, signals
@@ -113,7 +114,8 @@ def test_steps_must_rise(steps):
 @pytest.mark.parametrize("narrow", [False, True])
 def test_layers_are_drawn_in_powers_of_ten_and_what_has_none_is_left_out(narrow):
     lines = {"one": {"conv1_1": 10.0, "fc8": 0.0}, "two": {"conv1_1": math.inf, "fc8": 1.0}}
-    figure = figures.over_layers({"forwards": lines, "backwards": {"two": lines["two"]}}, narrow=narrow)
+    panels = {"forwards": lines, "backwards": {"two": lines["two"]}}
+    figure = figures.over_layers(panels, label="size", narrow=narrow)
     left, right = figure.axes
     assert [axes.get_title("left") for axes in figure.axes] == ["forwards", "backwards"]
     assert left.get_yscale() == right.get_yscale() == "log"
@@ -122,6 +124,7 @@ def test_layers_are_drawn_in_powers_of_ten_and_what_has_none_is_left_out(narrow)
     assert right.lines[0].get_color() == two.get_color() != one.get_color()
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["one", "two"]
     assert (figure.get_figwidth() == NARROW) == narrow
+    assert figure.get_supylabel() == "size" and {"1", "10"} <= {text.get_text() for text in left.get_yticklabels()}
 
 
 @pytest.mark.parametrize("narrow", [False, True])
@@ -144,6 +147,18 @@ def test_the_names_of_curves_cover_no_curve():
         title = next(text for text in axes.get_children() if getattr(text, "get_text", str)() in ("one", "two"))
         names = axes.get_legend().get_window_extent()
         assert axes.bbox.y1 <= names.y0 and names.y1 <= title.get_window_extent().y0
+
+
+def test_losses_stand_at_their_steps():
+    [axes] = figures.curves({"one": {"late": [3.0, 2.0, math.nan]}}, first=11).axes
+    late, cross = axes.lines
+    assert list(late.get_xdata()) == [11, 12] and cross.get_xdata()[0] == 13 and axes.get_xlim()[0] == 10
+
+
+def test_nets_outside_table_1_have_no_networks_colour():
+    [axes] = figures.curves({"one": {"this": [2.0], "that": [1.0], "third": [3.0]}}, looks=OTHERS).axes
+    assert [(line.get_color(), line.get_linestyle()) for line in axes.lines] == list(OTHERS)
+    assert not {colour for colour, _ in OTHERS} & set(figures.COLOURS.values())
 
 
 def test_a_loss_on_its_way_to_infinity_does_not_hide_the_others():

@@ -8,7 +8,7 @@ import torch
 from vgg_lib.basics.errors import InputError
 from vgg_lib.book import figures
 from vgg_lib.book.figures.drawing import NARROW
-from vgg_lib.book.figures.style import SETTINGS
+from vgg_lib.book.figures.style import COLOURS, SETTINGS
 from vgg_lib.data.embedded import embedded
 from vgg_lib.data.images import ImageTensor
 from vgg_lib.data.sizes import at_size
@@ -97,3 +97,12 @@ def test_errors_over_sizes_have_a_dot_for_each_seed_and_what_was_trained_below_z
     assert min(axes.get_yticks()) == 0 and axes.get_ylim()[0] < min(y for line in below for _, y in line)
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["10", "20"]
     assert (figure.get_figwidth() == NARROW) == narrow
+
+
+def test_nets_of_one_network_have_its_colour_and_styles_of_their_own():
+    errors, trained = {"one": {10: [40.0]}, "other": {10: [30.0]}}, {"one": [(10, 10)], "other": [(20, 20)]}
+    [axes] = figures.over_sizes(errors, trained, network="D").axes
+    means = [line for line in axes.lines if line.get_label()[0] != "_"]
+    assert [(line.get_color(), line.get_linestyle()) for line in means] == [
+        (COLOURS["D"], style) for _, style in SETTINGS[:2]
+    ]

@@ -22,12 +22,17 @@ ByLayer = Mapping[str, float]
 
 @drawn
 def over_layers(
-    panels: Mapping[str, Mapping[str, ByLayer]], *, columns: int = 2, share: bool = False, narrow: bool = False
+    panels: Mapping[str, Mapping[str, ByLayer]],
+    *,
+    columns: int = 2,
+    share: bool = False,
+    label: str = "",
+    narrow: bool = False,
 ) -> Figure:
     """Draw positive numbers over the layers of a net, in powers of ten: panels by title, in each a line by its name.
 
     What is 0 or not finite is left out. A line of the same name looks the same in all panels.
-    With ``share`` all panels have the same scale.
+    With ``share`` all panels have the same scale. ``label`` says what the numbers are.
     """
     columns = 1 if narrow else columns
     rows = -(-len(panels) // columns)
@@ -43,6 +48,8 @@ def over_layers(
             [handles[name]] = axes.plot(list(values), shown, color=colour, marker=marker, markersize=4, label=name)
         axes.set_title(title, fontsize=10)
         _layers(axes, list(dict.fromkeys(layer for values in lines.values() for layer in values)), narrow)
+    if label:
+        figure.supylabel(label, fontsize=10)
     for axes in list(axs.flat)[len(panels) :]:
         axes.set_visible(False)
     figure.legend(
@@ -56,7 +63,7 @@ def _layers(axes: Axes, layers: list[str], narrow: bool) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(numticks=6))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0e}".replace("-", "−"))  # no small exponents
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))  # no small exponents
     every = 1 if len(layers) < 12 and not narrow else 2
     axes.set_xticks(range(0, len(layers), every), layers[::every], rotation=60, ha="right", rotation_mode="anchor")
     axes.tick_params(labelsize=9)

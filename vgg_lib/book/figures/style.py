@@ -33,6 +33,9 @@ KINDS: dict[str, str] = {"conv": BLUE, "lrn": SKY, "pool": GREY, "fc": ORANGE}
 #: The look of lines that stand for settings rather than networks.
 SETTINGS = ((BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (PURPLE, ":"))
 
+#: The look of lines that stand for nets outside Table 1, in no network's colour.
+OTHERS = ((BLACK, "-"), (GREY, "-"), (BLACK, ":"))
+
 #: How the reader's own results are drawn beside the recorded ones.
 MINE: dict[str, Any] = {"marker": "*", "s": 190, "edgecolor": BLACK, "linewidth": 0.9, "zorder": 4}
 
