@@ -17,7 +17,7 @@ from vgg_lib.book.scoreboard import scoreboard
 from vgg_lib.book.statements import STATEMENTS, statements
 from vgg_lib.book.tables import of_study
 from vgg_lib.evidence.claims import CLAIMS, claim
-from vgg_lib.evidence.recipes import normalised, plain
+from vgg_lib.evidence.recipes import RATE_NORMALISED, normalised, plain
 from vgg_lib.evidence.rules import Exact
 from vgg_lib.evidence.store import recorded
 from vgg_lib.evidence.studies import ABOVE, study
@@ -115,6 +115,15 @@ def test_the_readme_shows_the_verdicts_of_the_front_page():
     assert made["BLOCK"].findall(readme) == [made["results"]()], "run `make refresh`"
     links = re.findall(r"\]\((.+?)\)", made["results"]())
     assert links and all((ROOT / link).is_file() for link in links)
+
+
+def test_what_chapter_7_says_of_the_pilots_c_is_so():
+    trained = {"batch_norm": True, "epochs": 160, "learning_rate": RATE_NORMALISED}
+    (c,), d = (
+        [recorded("pilot").find(make_run(name, "laptop", seed=seed, **trained)).error for seed in seeds]
+        for name, seeds in (("C", [0]), ("D", [0, 1]))
+    )
+    assert min(d) < c < max(d)
 
 
 def test_the_readme_shows_the_benchmark_that_is_stored():

@@ -35,8 +35,8 @@ def curves(
     """Draw losses step by step, each as a running mean over ``smooth`` steps: panels by title, in each lines by name.
 
     The losses begin with that of step ``first``. Names stand above their panel, where no line goes. No panel is higher
-    than :data:`HIGHEST`. A training that ends in a loss that is not finite ends in a cross. ``levels`` are named losses,
-    by panel, at which a dotted line stands. ``looks`` are colour and style of each line.
+    than :data:`HIGHEST`. A training that ends in a loss that is not finite ends in a cross. ``levels`` are named
+    losses, by panel, at which a dotted line stands. ``looks`` are colour and style of each line.
     """
     columns = 1 if narrow else min(3, len(panels))
     rows = -(-len(panels) // columns)
