@@ -11,6 +11,7 @@ from vgg_lib.book import findings
 from vgg_lib.evidence.recipes import normalised
 from vgg_lib.evidence.records import Evaluation
 from vgg_lib.evidence.store import recorded
+from vgg_lib.evidence.verdicts import evidence
 from vgg_lib.networks.geometry import activation_bytes, macs
 from vgg_lib.networks.model import vgg
 from vgg_lib.training.runs import make_run
@@ -56,6 +57,20 @@ def test_a_difference_is_one_of_means_over_the_seeds_that_both_networks_have():
     failed = pilot("A", 40, False, 1, 50.0)
     failed = dataclasses.replace(failed, outcome="failed", reason="for a test")
     assert findings.normalisation_and_depth(known | {failed.key: failed}) == said
+
+
+def test_all_that_depth_gained_came_with_the_first_two_layers():
+    said = findings.first_two_layers(evidence())
+    a, b, c, d = map(float, re.findall(r"layers\) ([\d.]+) %", said))
+    assert a - b > 1 and max(b, c, d) - min(b, c, d) < 0.5, "its headline says so"
+    assert said.count("(16 layers)") == 2 and "29.6, 28.7, 28.1 and 27.0 %" in said
+
+
+def test_errors_are_means_over_the_seeds_that_are_there():
+    runs = [normalised(name).run(seed) for name in "ABCD" for seed in (0, 1)]
+    records = [record_of(run, error) for run, error in zip(runs, (16, 15, 14, 13, 14, 13, 13, 12), strict=True)]
+    said = findings.first_two_layers({record.key: record for record in records})
+    assert "A (11 layers) 15.5 %" in said and "D (16 layers) 12.5 %" in said and "over 2 seeds" in said
 
 
 def test_small_filters_cost_what_the_layers_say():

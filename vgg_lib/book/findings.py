@@ -7,10 +7,12 @@ from typing import Any
 
 from scipy.stats import spearmanr
 
+from vgg_lib.evidence.differences import error_of
 from vgg_lib.evidence.recipes import RATE_NORMALISED, normalised
 from vgg_lib.evidence.store import Known, recorded
 from vgg_lib.evidence.verdicts import evidence
 from vgg_lib.networks.geometry import activation_bytes, layer_costs, macs
+from vgg_lib.networks.table import NETWORKS
 from vgg_lib.training.runs import make_run
 
 #: The networks of Table 1 that differ in their layers alone, and the control with large filters.
@@ -22,7 +24,11 @@ _LAYERS = ("pool1", "pool2", "pool3", "fc7")
 
 def findings() -> list[str]:
     """The findings as Markdown, for a page of the book: each names the chapter that tells of it."""
-    return [normalisation_and_depth(recorded("pilot").latest()), small_filters(), other_pictures(evidence())]
+    known = evidence()
+    return [
+        normalisation_and_depth(recorded("pilot").latest()), first_two_layers(known), small_filters(),
+        other_pictures(known),
+    ]  # fmt: skip
 
 
 def normalisation_and_depth(pilot: Known) -> str:
@@ -45,6 +51,22 @@ def _d_less_a(known: Known, epochs: int, **recipe: Any) -> str:
     difference, seeds = fmean(differences), "one seed" if len(differences) == 1 else "two seeds"
     way = "*more*" if difference > 0 else "*less*"
     return f"by {abs(difference):.1f} points {way} after {epochs} epochs ({seeds})"
+
+
+def first_two_layers(known: Known) -> str:
+    """§4.1: the errors of the normalised networks on the validation photographs, from A to D, beside the paper's."""
+    errors = {}
+    for name in "ABCD":
+        records = [known.get(normalised(name).run(seed).key) for seed in range(5)]
+        errors[name] = [record.error for record in records if record and record.outcome == "finished"]
+    ours = [f"{name} ({NETWORKS[name].weight_layers} layers) {fmean(of):.1f} %" for name, of in errors.items()]
+    *theirs, last = (f"{error_of(3, network=name, S='256')}" for name in errors)
+    return (
+        "**All that depth gained came with the first two layers.** Errors on the validation photographs, with batch "
+        f"normalisation, on average over {min(map(len, errors.values()))} seeds: {', '.join(ours)}. "
+        f"In the paper the error falls at each step: {', '.join(theirs)} and {last} % "
+        "({ref}`chapter 4 <ch04>`, {ref}`chapter 7 <ch07>`)."
+    )
 
 
 def small_filters() -> str:
