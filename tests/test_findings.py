@@ -59,7 +59,7 @@ def test_a_difference_is_one_of_means_over_the_seeds_that_both_networks_have():
     assert findings.normalisation_and_depth(known | {failed.key: failed}) == said
 
 
-def test_all_that_depth_gained_came_with_the_first_two_layers():
+def test_what_depth_gained_came_with_the_first_two_layers():
     said = findings.first_two_layers(evidence())
     a, b, c, d = map(float, re.findall(r"layers\) ([\d.]+) %", said))
     assert a - b > 1 and max(b, c, d) - min(b, c, d) < 0.5, "its headline says so"

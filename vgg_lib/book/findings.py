@@ -62,8 +62,8 @@ def first_two_layers(known: Known) -> str:
     ours = [f"{name} ({NETWORKS[name].weight_layers} layers) {fmean(of):.1f} %" for name, of in errors.items()]
     *theirs, last = (f"{error_of(3, network=name, S='256')}" for name in errors)
     return (
-        "**All that depth gained came with the first two layers.** Errors on the validation photographs, with batch "
-        f"normalisation, on average over {min(map(len, errors.values()))} seeds: {', '.join(ours)}. "
+        "**What depth gained from A to D came with the first two layers.** Errors on the validation photographs, with "
+        f"batch normalisation, on average over {min(map(len, errors.values()))} seeds: {', '.join(ours)}. "
         f"In the paper the error falls at each step: {', '.join(theirs)} and {last} % "
         "({ref}`chapter 4 <ch04>`, {ref}`chapter 7 <ch07>`)."
     )
