@@ -60,7 +60,7 @@ class Comparison:
         errors = ", ".join(f"{record.error:.1f}" for record in self.others)
         yield f"  recorded: {errors} % ({len(self.others)} of this recipe)"
         if self.lies_within is None:
-            yield f"  {ENOUGH} recorded seeds would say how far apart seeds are: there are fewer"
+            yield f"  {ENOUGH} other recorded seeds would say how far apart seeds are: there are fewer"
         else:
             where = "within" if self.lies_within else "outside"
             yield f"  {where} what one more seed would give, {self.low:.1f} to {self.high:.1f} % (95 %)"
