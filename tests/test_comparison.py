@@ -37,7 +37,7 @@ def test_no_error_is_expected_below_0_or_above_100_percent(middle, low, high):
 def test_fewer_than_three_seeds_say_nothing_of_their_spread():
     found = compare(record(7, 21.0), [*OTHERS[:2], record(1, 30.0)])
     assert found.lies_within is None
-    assert "3 recorded seeds would say" in "\n".join(found.lines())
+    assert "3 other recorded seeds would say" in "\n".join(found.lines())
 
 
 def test_other_recipes_are_not_compared():
