@@ -8,12 +8,14 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from helpers.records import a_record
 from matplotlib.colors import to_hex
 from PIL import Image
 
 from vgg_lib.book import explorers as explore
 from vgg_lib.book.figures import COLOURS
 from vgg_lib.book.figures.effects import seed_errors
+from vgg_lib.evidence import evidence
 from vgg_lib.evidence.statistics import paired_difference
 from vgg_lib.evidence.store import recorded, studies_with_records
 from vgg_lib.networks.table import NETWORKS
@@ -122,3 +124,11 @@ def test_a_tenth_of_a_point_does_not_look_large(errors, wide):
     left, right = axes.get_xlim()
     assert left < errors[0] < errors[1] < right and wide <= right - left < 1.2 * wide
     plt.close("all")
+
+
+def test_runs_of_different_recipes_have_different_words():
+    told = {}
+    for run in evidence.runs({}, 1):
+        words = explore._recipe(a_record(run))
+        told.setdefault((words["network"], words["preset"], words["text"]), set()).add(run.key)
+    assert {words: keys for words, keys in told.items() if len(keys) > 1} == {}
