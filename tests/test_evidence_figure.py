@@ -9,7 +9,6 @@ from matplotlib.colors import to_hex
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.book.figures import COLOURS, a_beside_d, endings, evidence, evidence_table, one_size_up, so_far
-from vgg_lib.book.figures.endings import ending
 from vgg_lib.book.figures.evidence import rows
 from vgg_lib.evidence.claims import CLAIMS
 from vgg_lib.evidence.evidence import arms_beside, arms_of
@@ -225,8 +224,8 @@ def test_runs_end_as_the_rule_says(end):
     limits = {"seeds": 1, "loss": rule.loss, "error": rule.error, "within": rule.within}
     trains = EveryRun(trains=(recipe,), **limits).judge(known).verdict == "reproduced"
     stalls = EveryRun(trains=(), stalls=(recipe,), **limits).judge(known).verdict == "reproduced"
-    assert (ending(record, rule) == "trains") == trains
-    assert (ending(record, rule) in ("stalls", "diverges")) == stalls
+    assert (rule.ending(record) == "trains") == trains
+    assert (rule.ending(record) in ("stalls", "diverges")) == stalls
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,9 @@ LEVEL, POWER = 0.05, 0.8
 #: ``to be tested`` while an arm is not whole: pages say *rule committed* then, and how many seeds there are.
 Verdict = Literal["reproduced", "contradicted", "inconclusive", "to be tested"]
 
+#: How a run ends by the thresholds of a rule without a test.
+Ending = Literal["trains", "stalls", "diverges", "neither"]
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -184,8 +187,9 @@ class EveryRun:
         )
         if whole < self.seeds:
             return judgement
-        trained = [[self._trains(record) for record in runs[recipe]] for recipe in self.trains]
-        stalled = [[self._stalls(record) for record in runs[recipe]] for recipe in self.stalls]
+        ends = {recipe: [self.ending(record) for record in records] for recipe, records in runs.items()}
+        trained = [[end == "trains" for end in ends[recipe]] for recipe in self.trains]
+        stalled = [[end in ("stalls", "diverges") for end in ends[recipe]] for recipe in self.stalls]
         as_said = sum(map(sum, trained)) + max(map(sum, stalled), default=0)
         effect = 100 * as_said / (self.seeds * (len(trained) + bool(stalled)))
         verdict: Verdict = "inconclusive"
@@ -193,28 +197,27 @@ class EveryRun:
             verdict = "reproduced"
         elif not all(map(any, trained)) or (stalled and not any(map(any, stalled))):
             verdict = "contradicted"
-        return replace(judgement, verdict=verdict, effect=effect, counts=self._counts(runs))
+        return replace(judgement, verdict=verdict, effect=effect, counts=self._counts(ends))
 
-    def _counts(self, runs: dict[Recipe, list[Record]]) -> tuple[str, ...]:
-        """Such as ``D plain: 2 of 3 train``, and how many of those that are meant to stall did, or diverged."""
-        told = []
-        for recipe, records in runs.items():
-            diverged = sum(record.outcome == "diverged" for record in records)
-            trains = sum(map(self._trains, records))
-            stalls = sum(map(self._stalls, records)) - diverged
-            did = f"{trains} of {len(records)} train" if recipe in self.trains else f"{stalls} of {len(records)} stall"
-            told.append(f"{recipe}: {did}" + f", {diverged} diverged" * bool(diverged))
-        return tuple(told)
-
-    def _trains(self, record: Record) -> bool:
-        loss = record.losses[-1] if record.losses else None
-        return record.outcome == "finished" and loss is not None and loss < self.loss and record.error < self.error
-
-    def _stalls(self, record: Record) -> bool:
+    def ending(self, record: Record) -> Ending:
+        """How a run ended. To the verdict a divergence is a stall."""
         loss = record.losses[-1] if record.losses else None
         if record.outcome == "diverged" or loss is None:
-            return True
-        return abs(loss - math.log(record.classes)) <= self.within
+            return "diverges"
+        if abs(loss - math.log(record.classes)) <= self.within:
+            return "stalls"
+        trained = record.outcome == "finished" and loss < self.loss and record.error < self.error
+        return "trains" if trained else "neither"
+
+    def _counts(self, ends: dict[Recipe, list[Ending]]) -> tuple[str, ...]:
+        """Such as ``D plain: 2 of 3 train``, and how many of those that are meant to stall did, or diverged."""
+        told = []
+        for recipe, ended in ends.items():
+            of, diverged = f"of {len(ended)}", ended.count("diverges")
+            trains = recipe in self.trains
+            did = f"{ended.count('trains')} {of} train" if trains else f"{ended.count('stalls')} {of} stall"
+            told.append(f"{recipe}: {did}" + f", {diverged} diverged" * bool(diverged))
+        return tuple(told)
 
 
 @dataclass(frozen=True, slots=True)

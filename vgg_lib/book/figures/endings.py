@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from typing import Literal
-
 import pandas as pd
 
 from vgg_lib.book.figures.evidence import rows
@@ -13,22 +10,10 @@ from vgg_lib.evidence.claims import SIGMAS, claim
 from vgg_lib.evidence.evidence import arms_beside, arms_of
 from vgg_lib.evidence.recipes import at_the_papers_input_scale
 from vgg_lib.evidence.records import Record
-from vgg_lib.evidence.rules import EveryRun
+from vgg_lib.evidence.rules import Ending, EveryRun
 from vgg_lib.evidence.store import Known
 from vgg_lib.evidence.verdicts import evidence
 from vgg_lib.networks.initialisation import Initialisation
-
-Ending = Literal["trains", "stalls", "diverges", "neither"]
-
-
-def ending(record: Record, rule: EveryRun) -> Ending:
-    """How a run ended, by a rule's thresholds for its last loss and its error. To the rule a divergence is a stall."""
-    loss = record.losses[-1] if record.losses else None
-    if record.outcome == "diverged" or loss is None:
-        return "diverges"
-    if abs(loss - math.log(record.classes)) <= rule.within:
-        return "stalls"
-    return "trains" if loss < rule.loss and record.error < rule.error else "neither"
 
 
 def endings(name: str, known: Known | None = None) -> pd.DataFrame:
@@ -44,7 +29,7 @@ def endings(name: str, known: Known | None = None) -> pd.DataFrame:
     table = {}
     for row, one in zip(rows(name, known), arms, strict=True):
         runs = {seed: record for seed in range(len(row.errors)) for record in one.records(known, seed)}
-        ends = {seed: ending(record, rule) for seed, record in runs.items()}
+        ends = {seed: rule.ending(record) for seed, record in runs.items()}
         table[row.name] = {
             "runs": f"{len(runs)} of {len(row.errors)}",
             **{how: sum(end == how for end in ends.values()) for how in ("trains", "stalls", "diverges")},
@@ -70,7 +55,7 @@ def _from_sigma(sigma: float, known: Known) -> str:
     assert isinstance(rule, EveryRun)
     runs = {
         network: [
-            ending(record, rule) == "trains"
+            rule.ending(record) == "trains"
             for seed in range(rule.seeds)
             for record in _arm(network, sigma).records(known, seed)
         ]
