@@ -110,6 +110,9 @@ explore.data = {
 ["evidence",10,0,"finished","bc600464a561bace",[[0,"validation",3925,22.27,null,0]]],
 ["evidence",11,0,"finished","52a2383c2c8d636a",[[0,"validation",3925,24.82,null,0]]],
 ["evidence",10,1,"finished","37cca60ab5235f61",[[0,"validation",3925,21.61,null,0]]],
+["evidence",10,2,"finished","380b28613f8ca416",[[0,"validation",3925,22.68,null,0]]],
+["evidence",11,1,"finished","098ea58c178dbfed",[[0,"validation",3925,23.87,null,0]]],
+["evidence",10,3,"finished","ccd52e5b75d49a27",[[0,"validation",3925,21.96,null,0]]],
 ["first",10,0,"finished","a45e5218e545f73d",[[0,"held-out",935,21.18,null,0]]],
 ["localisation",1,0,"finished","87de590e357ab6f3",[]],
 ["localisation",0,0,"finished","feb7e7024d861797",[]],
@@ -180,10 +183,10 @@ explore.data = {
 "rules":{
 "level":0.05,
 "claims":[
-{"id":"warm-start","statement":"Starting from a trained A lowers the error of D","same":false,"margin":0,"seeds":5,"arms":[{"name":"D","network":"D","errors":[24.82,null,null,null,null]},{"name":"D, from A","network":"D","errors":[null,null,null,null,null]}],"by_seeds":[[0,[]],[0,[]],[0,[]],[0,[]]]},
+{"id":"warm-start","statement":"Starting from a trained A lowers the error of D","same":false,"margin":0,"seeds":5,"arms":[{"name":"D","network":"D","errors":[24.82,23.87,null,null,null]},{"name":"D, from A","network":"D","errors":[null,null,null,null,null]}],"by_seeds":[[0,[]],[0,[]],[0,[]],[0,[]]]},
 {"id":"depth","statement":"Depth lowers the error, from 11 weight layers to 16","same":false,"margin":0,"seeds":5,"arms":[{"name":"A","network":"A","errors":[15.31,15.01,14.6,15.97,15.69]},{"name":"D","network":"D","errors":[13.53,13.63,14.06,13.76,13.66]}],"by_seeds":[[2,[[1.5796,0.122174,4]]],[3,[[1.2314,0.284025,8]]],[4,[[1.477675,0.269179,12]]],[5,[[1.5898,0.217504,16]]]]},
-{"id":"depth-plain","statement":"Depth lowers the error of plain networks, all trained for the same number of epochs","same":false,"margin":0,"seeds":5,"arms":[{"name":"A","network":"A","errors":[22.27,21.61,null,null,null]},{"name":"D","network":"D","errors":[24.82,null,null,null,null]}],"by_seeds":[[1,[]],[1,[]],[1,[]],[1,[]]]},
-{"id":"lrn","statement":"Local response normalisation does not help","same":true,"margin":1.0,"seeds":10,"arms":[{"name":"A-LRN","network":"A-LRN","errors":[null,null,null,null,null,null,null,null,null,null]},{"name":"A","network":"A","errors":[22.27,21.61,null,null,null,null,null,null,null,null]}],"by_seeds":[[0,[]],[0,[]],[0,[]],[0,[]],[0,[]],[0,[]],[0,[]],[0,[]],[0,[]]]},
+{"id":"depth-plain","statement":"Depth lowers the error of plain networks, all trained for the same number of epochs","same":false,"margin":0,"seeds":5,"arms":[{"name":"A","network":"A","errors":[22.27,21.61,22.68,21.96,null]},{"name":"D","network":"D","errors":[24.82,23.87,null,null,null]}],"by_seeds":[[2,[[-2.40765,0.14015,1]]],[2,[[-2.40765,0.14015,1]]],[2,[[-2.40765,0.14015,1]]],[2,[[-2.40765,0.14015,1]]]]},
+{"id":"lrn","statement":"Local response normalisation does not help","same":true,"margin":1.0,"seeds":10,"arms":[{"name":"A-LRN","network":"A-LRN","errors":[null,null,null,null,null,null,null,null,null,null]},{"name":"A","network":"A","errors":[22.27,21.61,22.68,21.96,null,null,null,null,null,null]}],"by_seeds":[[0,[]],[0,[]],[0,[]],[0,[]],[0,[]],[0,[]],[0,[]],[0,[]],[0,[]]]},
 {"id":"small-filters","statement":"A deep net of small filters beats a shallow one of larger filters","same":false,"margin":0,"seeds":5,"arms":[{"name":"B-5x5","network":"B-5x5","errors":[17.4,17.45,16.59,16.99,17.1]},{"name":"B","network":"B","errors":[13.81,13.86,13.2,13.4,13.78]}],"by_seeds":[[2,[[3.59235,0.122174,4]]],[3,[[3.5244,0.284025,8]]],[4,[[3.541375,0.269179,12]]],[5,[[3.49552,0.217504,16]]]]},
 {"id":"context","statement":"Spatial context matters: 3×3 layers beat 1×1 layers at equal depth","same":false,"margin":0,"seeds":5,"arms":[{"name":"C","network":"C","errors":[13.73,13.83,14.01,13.76,13.96]},{"name":"D","network":"D","errors":[13.53,13.63,14.06,13.76,13.66]}],"by_seeds":[[2,[[0.2038,0.122174,4]]],[3,[[0.118867,0.284025,8]]],[4,[[0.08915,0.269179,12]]],[5,[[0.13248,0.217504,16]]]]},
 {"id":"jitter","statement":"Training at sampled scales helps even at one test scale","same":false,"margin":0,"seeds":5,"arms":[{"name":"D, S = 73, Q = 73","network":"D","errors":[13.53,13.63,14.06,13.76,13.66]},{"name":"D, S = 110, Q = 110","network":"D","errors":[null,null,null,null,null]},{"name":"D, S = [73;146], Q = 110","network":"D","errors":[11.24,null,null,null,null]}],"by_seeds":[[0,[]],[0,[]],[0,[]],[0,[]]]},
