@@ -30,7 +30,8 @@ from vgg_lib.tasks.box_file import boxed_from_file
 from vgg_lib.tasks.carried_photographs import FOLDER, carried_photographs
 from vgg_lib.tasks.localisation import predict_boxes, train_boxes
 from vgg_lib.tasks.transfer import Transfer, evaluate_pixels, evaluate_transfer
-from vgg_lib.training.loop import build, train
+from vgg_lib.training.loop import build, prepare, train
+from vgg_lib.training.parallel import Team
 from vgg_lib.training.runs import make_run
 from vgg_lib.training.signals import signals_at
 from vgg_lib.training.trained import Trained
@@ -110,6 +111,26 @@ def test_an_infinite_signal_is_recorded_as_none(monkeypatch):
     layers = {"fc8": Signal(math.inf, math.nan, 0.12345)}
     monkeypatch.setattr(measures, "signals_at", lambda run, root: {0: layers})
     assert MEASURES["signals"].take(Trained(RUN, untrained(RUN), ()), None) == {"0": {"fc8": [None, None, 0.123]}}
+
+
+@pytest.mark.parametrize("size", ["unit", "paper"])
+def test_what_neighbours_leave_is_told_of_the_first_batch_before_and_after_training(size):
+    run = make_run("A-LRN", "quick", width=1 / 8, input_scale=size, epochs=1, learning_rate=1e-3)
+    trained = train(run, max_steps=3)
+    learner, batches = prepare(run, Team(torch.device("cpu")), None, None)
+    crops, _ = next(iter(batches.epoch(0)))
+    found = record_measures(trained.net, run, ["neighbours"]).measurements["neighbours"]
+    for when, net in {"start": learner.net, "end": trained.net}.items():
+        with torch.inference_mode():
+            a = net.features[:2](net.preprocessing(crops))
+            left = (net.features[2](a) / (a * 2**-0.75))[a > 0]
+        for share, told in found[when].items():
+            assert told == pytest.approx(left.quantile(float(share)).item(), abs=1e-3)
+    assert list(found["end"]) == ["0.001", "0.01", "0.1", "0.5"]
+    if size == "unit":
+        assert min(found["end"].values()) > 0.99
+    else:
+        assert found["start"] != found["end"] and found["end"]["0.001"] < 0.9
 
 
 def iou(a, b):

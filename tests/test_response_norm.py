@@ -76,6 +76,14 @@ def test_autocast_rounds_neither_its_output_nor_its_gradient():
     assert torch.equal(*gradients)
 
 
+@pytest.mark.parametrize(("n", "beta", "k"), [(5, 0.75, 2.0), (4, 0.5, 1.0)])
+def test_the_share_left_is_what_is_left_of_k_alone(n, beta, k):
+    a = 100 * torch.randn(2, 9, 4, 5)
+    layer = LocalResponseNorm(n, beta=beta, k=k)
+    torch.testing.assert_close(layer.share_left(a), layer(a) / (a * k**-beta))
+    assert torch.equal(layer.share_left(torch.zeros(1, 3, 2, 2)), torch.ones(1, 3, 2, 2))
+
+
 def test_shapes_are_told_without_values():
     assert LocalResponseNorm()(torch.empty(2, 8, 6, 6, device="meta")).shape == (2, 8, 6, 6)
 

@@ -211,7 +211,15 @@ def test_the_evidence_trains_on_everything_and_is_tested_on_validation():
 
 def test_signals_are_measured_of_all_that_starts_well_or_badly():
     measured = [run for run in ALL if "signals" in evidence.wanted(run).measures]
-    assert measured == [run for run in ALL if run.preset.input_scale == "paper"] and len(measured) == 24
+    assert measured == [run for run in ALL if run.preset.epochs == 10] and len(measured) == 24
+    assert {run.preset.input_scale for run in measured} == {"paper"}
+
+
+def test_neighbours_are_measured_of_all_nets_that_have_response_normalisation_and_of_no_other():
+    measured = [run for run in ALL if "neighbours" in evidence.wanted(run).measures]
+    assert measured == [run for run in ALL if run.network == "A-LRN"]
+    assert [run.preset.input_scale for run in measured].count("unit") == 10
+    assert [run.preset.input_scale for run in measured].count("paper") == 3
 
 
 def test_boxes_are_learnt_on_the_embedded_things_alone():

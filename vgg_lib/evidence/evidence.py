@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from vgg_lib.evidence.arms import Arm
 from vgg_lib.evidence.claims import CLAIMS
+from vgg_lib.evidence.measures import MEASURES
 from vgg_lib.evidence.recipes import Recipe
 from vgg_lib.evidence.rules import Exact
 from vgg_lib.evidence.store import Known
@@ -97,7 +98,7 @@ def wanted(run: Run) -> Wanted:
         for arm, _ in arms_beside(name):
             keep.setdefault(arm, {"predictions"} if arm.protocol == run.protocol else set())
         if any(_trains(arm, run) for arm, _ in (*arms_of(name), *arms_beside(name))):
-            measures.update(dict.fromkeys(claim.measures))
+            measures.update(dict.fromkeys(name for name in claim.measures if MEASURES[name].fits(run)))
     mine = {arm: kept for arm, kept in keep.items() if _trains(arm, run)}
     tests: dict[object, set[str]] = {}
     for arm, kept in mine.items():

@@ -18,14 +18,19 @@ from vgg_lib.data.imagenette import photographs_folder, squashed
 from vgg_lib.data.images import Images, ImageTensor
 from vgg_lib.data.photos import Photos
 from vgg_lib.data.rescaling import middle
+from vgg_lib.networks.model import VGG
+from vgg_lib.networks.response_norm import LocalResponseNorm
 from vgg_lib.networks.signals import Signal
+from vgg_lib.networks.table import LRN, NETWORKS
 from vgg_lib.tasks.box_file import Boxed, boxed, boxed_from_file
 from vgg_lib.tasks.boxes import WHOLE
 from vgg_lib.tasks.carried_photographs import FOLDER, carried_photographs
 from vgg_lib.tasks.localisation import Localisation, error_of, hits, mean_box, predict_boxes, train_boxes
 from vgg_lib.tasks.transfer import EVIDENCE, evaluate_pixels, evaluate_transfer
-from vgg_lib.training.loop import untrained
+from vgg_lib.training.loop import prepare, untrained
+from vgg_lib.training.parallel import Team
 from vgg_lib.training.photographs import photographs, photos_to_test, photos_to_train
+from vgg_lib.training.runs import Run
 from vgg_lib.training.signals import signals_at
 from vgg_lib.training.trained import Trained
 
@@ -35,12 +40,13 @@ class Measure:
     """``take`` measures a trained net, given its training and the data's folder; ``check`` sees beforehand that it can.
 
     Both raise :class:`InputError` where the data is missing. A net that diverged is measured only where
-    ``of_diverged`` says so.
+    ``of_diverged`` says so. ``fits`` says of which runs' nets there is something to measure.
     """
 
     take: Callable[[Trained, str | Path | None], dict[str, Any]]
     check: Callable[[str | Path | None], object] = lambda root: None
     of_diverged: bool = False
+    fits: Callable[[Run], bool] = lambda run: True
 
 
 def transfer(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
@@ -217,11 +223,43 @@ def signals_on_the_way(trained: Trained, root: str | Path | None = None) -> dict
     return {str(n): {layer: rounded(one) for layer, one in layers.items()} for n, layers in steps.items()}
 
 
+#: Of the shares that response normalisation leaves, least first: those of one number in 1000, in 100, in 10, in 2.
+SHARES = (0.001, 0.01, 0.1, 0.5)
+
+
+def neighbours(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
+    """§2.1: how much response normalisation leaves of the numbers that it gets, as a share of what k alone would leave.
+
+    Quantiles over all numbers above 0, for the run's first batch of training crops: ``start`` before the training,
+    ``end`` after it.
+    """
+    device = next(trained.net.parameters()).device
+    with torch.random.fork_rng():
+        learner, batches = prepare(trained.run, Team(device), root, None)
+    crops = next(iter(batches.epoch(0)))[0].to(device)
+    return {when: _shares(net, crops) for when, net in (("start", learner.net), ("end", trained.net))}
+
+
+def _shares(net: VGG, crops: Tensor) -> dict[str, float]:
+    """Quantiles of what the net's only response normalisation leaves of its inputs above 0."""
+    [layer] = (layer for layer in net.modules() if isinstance(layer, LocalResponseNorm))
+    got: list[Tensor] = []
+    hook = layer.register_forward_pre_hook(lambda layer, inputs: got.append(inputs[0]))
+    try:
+        with torch.inference_mode():
+            net(net.preprocessing(crops))
+    finally:
+        hook.remove()
+    left = layer.share_left(got[0])[got[0] > 0].sort().values
+    return {str(share): round(float(left[int(share * len(left))]), 4) for share in SHARES}
+
+
 #: By the name that claims know them by.
 MEASURES = {
     **{name: box_error(name) for name in BOX_NETS},
     "boxes on photographs": Measure(boxes_on_photographs, _box_file),
     "boxes on carried photographs": Measure(boxes_on_carried_photographs, _box_file),
+    "neighbours": Measure(neighbours, fits=lambda run: LRN in NETWORKS[run.network].layers()),
     "pixels": Measure(transfer_of_pixels, _transfer_photos),
     "signals": Measure(signals_on_the_way, of_diverged=True),
     "transfer": Measure(transfer, _transfer_photos),

@@ -124,6 +124,17 @@ class LocalResponseNorm(nn.Module):
         normalised: Tensor = _Normalise.apply(x, self.n, self.alpha, self.beta, self.k)
         return normalised
 
+    def share_left(self, x: Tensor) -> Tensor:
+        """How much of each number of ``x`` is left, as a share of what ``k`` alone would leave: ``(N, C, H, W)``.
+
+        1 means that the neighbours take nothing.
+
+        >>> LocalResponseNorm().share_left(torch.tensor([[1.0, 100.0, 0.0, 0.0, 9.0]])[:, :, None, None]).flatten()
+        tensor([0.7378, 0.7378, 0.7363, 0.7363, 0.9970])
+        """
+        band = _band(x.shape[1], self.n, x) * (self.alpha / self.k)
+        return torch.einsum("nchw,cd->ndhw", x.to(band.dtype).square(), band).add_(1).pow_(-self.beta)
+
     def extra_repr(self) -> str:
         """The parameters, for ``print(net)``."""
         return f"n={self.n}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
