@@ -1,6 +1,7 @@
 """The figure, the table and the sentence of a claim's recorded errors: one set of numbers, with records or without."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from helpers.records import a_record
@@ -8,7 +9,16 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.book.figures import COLOURS, a_beside_d, endings, evidence, evidence_table, one_size_up, so_far
+from vgg_lib.book.figures import (
+    COLOURS,
+    a_beside_d,
+    endings,
+    evidence,
+    evidence_table,
+    one_size_up,
+    recorded_signals,
+    so_far,
+)
 from vgg_lib.book.figures.evidence import rows
 from vgg_lib.evidence.claims import CLAIMS
 from vgg_lib.evidence.evidence import arms_beside, arms_of
@@ -214,6 +224,27 @@ def test_how_runs_ended_is_counted_and_shown_with_the_loss_that_judges():
     assert endings("bad-start", {})["runs"].tolist() == ["0 of 3"] * 8
     with pytest.raises(TypeError, match="show evidence_table"):
         endings("depth", {})
+
+
+def test_recorded_signals_are_geometric_means_over_seeds_and_nan_where_one_is_not_finite():
+    def at(*gradients):  # signals at steps 0, 1, …
+        return {str(n): {"conv1_1": [3.0, 1.0, one], "fc8": [5.0, 1.0, 7.0]} for n, one in enumerate(gradients)}
+
+    some = from_starts(D_glorot=[TRAINED] * 3, D_large=[None] * 2, A_small=[TRAINED])
+    measured = iter((at(2.0, 1.0), at(8.0, 4.0), {}, at(10.0, None), at(1000.0), at(1.0)))
+    some = {key: replace(one, measurements={"signals": next(measured)}) for key, one in some.items()}
+    found = recorded_signals("bad-start", some)
+    large = "D, normal-fan-in, σ = 0.1"
+    assert list(found) == ["D, glorot: size", "D, glorot: gradient", f"{large}: size", f"{large}: gradient"]
+    assert found["D, glorot: gradient"] == {
+        "step 0": {"conv1_1": 4.0, "fc8": pytest.approx(7)},
+        "step 1": {"conv1_1": 2.0, "fc8": pytest.approx(7)},
+    }
+    assert found["D, glorot: size"]["step 0"] == pytest.approx({"conv1_1": 3, "fc8": 5})
+    assert found[f"{large}: gradient"]["step 0"]["conv1_1"] == pytest.approx(100)
+    assert all(math.isnan(one) for one in found[f"{large}: gradient"]["step 1"].values())
+    with pytest.raises(InputError, match="has recorded its signals yet"):
+        recorded_signals("bad-start", from_starts(D_glorot=[TRAINED]))
 
 
 @pytest.mark.parametrize("end", [None, GUESSES, (2.32, 89.0), (2.29, 90.0), TRAINED, (1.2, 75.0), (1.9, 60.0)])

@@ -27,7 +27,7 @@ from vgg_lib.book.figures.networks import (
 from vgg_lib.book.figures.pictures import versions
 from vgg_lib.book.figures.rates import over_rates
 from vgg_lib.book.figures.scaling import data_parallel, durations, speed_ups, throughput
-from vgg_lib.book.figures.signals import over_layers
+from vgg_lib.book.figures.signals import over_layers, recorded_signals
 from vgg_lib.book.figures.sizes import over_sizes
 from vgg_lib.book.figures.stacks import side_by_side
 from vgg_lib.book.figures.standings import false_findings, papers_differences, standings
@@ -86,6 +86,7 @@ __all__ = [
     "protocol_errors",
     "protocol_views",
     "pyramids",
+    "recorded_signals",
     "responses",
     "score_maps",
     "seed_errors",
