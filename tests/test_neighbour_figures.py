@@ -2,12 +2,15 @@
 
 import pytest
 import torch
+from helpers.records import a_record
 from matplotlib.colors import to_hex
 
 from vgg_lib.book import figures
 from vgg_lib.book.figures.drawing import NARROW
 from vgg_lib.book.figures.neighbours import normalised, where
 from vgg_lib.book.figures.style import COLOURS, GREEN, ORANGE, VERMILION
+from vgg_lib.evidence.evidence import arms_of
+from vgg_lib.evidence.measures import SHARES
 from vgg_lib.networks.response_norm import LocalResponseNorm
 
 pytestmark = pytest.mark.usefixtures("chapter_style")
@@ -37,6 +40,25 @@ def test_shares_are_ranked():
     [axes] = figures.shares({"one": torch.tensor([1.0, 0.5, 0.75])}).axes
     ranked = axes.lines[0].get_ydata()
     assert ranked[0] == 0.5 and ranked[100] == 0.75 and ranked[-1] == 1
+
+
+def test_what_neighbours_left_is_told_before_and_after_training_as_means_over_seeds():
+    rule = arms_of("lrn")[0][0].recipes[0]
+    known = {}
+    for seed, end in enumerate((0.9, 0.8)):
+        left = {"start": {"0.001": 0.98, "0.01": 0.99, "0.1": 1.0, "0.5": 1.0}, "end": {str(q): end for q in SHARES}}
+        known[rule.run(seed).key] = a_record(rule.run(seed), measurements={"neighbours": left})
+    known[rule.run(2).key] = a_record(rule.run(2))  # measured before there was anything to measure it by
+    table = figures.neighbours_left(known)
+    assert list(table.columns) == ["seeds", "1 in 1000", "1 in 100", "1 in 10", "1 in 2"]
+    assert list(table.index) == [
+        f"A-LRN, {way}: {when} training"
+        for way in ("plain, he", "paper's input scale, glorot")
+        for when in ("before", "after")
+    ]
+    assert table.iloc[0].tolist() == ["2 of 10", 98, 99, 100, 100]
+    assert table.iloc[1].tolist() == ["2 of 10", 85, 85, 85, 85]
+    assert table.iloc[2:]["seeds"].tolist() == ["0 of 3"] * 2 and table.iloc[2:, 1:].isna().all(axis=None)
 
 
 @pytest.mark.parametrize("narrow", [False, True])

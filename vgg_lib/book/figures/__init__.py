@@ -15,7 +15,7 @@ from vgg_lib.book.figures.fields import (
     turning_point,
 )
 from vgg_lib.book.figures.live import trainings
-from vgg_lib.book.figures.neighbours import costs, responses, shares, within_margin
+from vgg_lib.book.figures.neighbours import costs, neighbours_left, responses, shares, within_margin
 from vgg_lib.book.figures.networks import (
     SIX,
     by_stage,
@@ -75,6 +75,7 @@ __all__ = [
     "folds",
     "loss_curve",
     "most_confident_mistakes",
+    "neighbours_left",
     "one_size_up",
     "over_epochs",
     "over_layers",

@@ -6,12 +6,18 @@ from collections.abc import Mapping, Sequence
 from textwrap import fill
 
 import numpy as np
+import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
+from vgg_lib.book.figures.evidence import rows
 from vgg_lib.book.figures.style import BLACK, COLOURS, GREEN, GREY, ORANGE, SETTINGS, VERMILION
+from vgg_lib.evidence.evidence import arms_beside, arms_of
+from vgg_lib.evidence.measures import SHARES
+from vgg_lib.evidence.store import Known
+from vgg_lib.evidence.verdicts import evidence
 from vgg_lib.networks.response_norm import LocalResponseNorm
 
 
@@ -61,6 +67,29 @@ def shares(lines: Mapping[str, Tensor], *, narrow: bool = False) -> Figure:
     axes.grid(axis="y")
     axes.legend(loc="lower right", fontsize=9)
     return figure
+
+
+def neighbours_left(known: Known | None = None) -> pd.DataFrame:
+    """How much response normalisation left in the recorded runs of A-LRN, in percent of what k alone would leave.
+
+    A row for each way of training, before and after it; a column for what one number in 1000, 100, 10 and 2 has at
+    most. Means over the seeds, nan where none is recorded. Without ``known``, of the records of the library.
+    """
+    known = evidence() if known is None else known
+    table = {}
+    for row, (arm, seeds) in zip(rows("lrn", known), [*arms_of("lrn"), *arms_beside("lrn")], strict=True):
+        if row.network != "A-LRN":
+            continue
+        records = [one for seed in range(seeds) for one in arm.records(known, seed)]
+        left = [one.measurements["neighbours"] for one in records if "neighbours" in one.measurements]
+        for when, told in {"start": "before training", "end": "after training"}.items():
+            table[f"{row.name}: {told}"] = {"seeds": f"{len(left)} of {seeds}"} | {
+                f"1 in {1 / share:.0f}": 100 * sum(one[when][str(share)] for one in left) / len(left)
+                if left
+                else np.nan
+                for share in SHARES
+            }
+    return pd.DataFrame.from_dict(table, orient="index").rename_axis("net").round(1)
 
 
 @drawn
