@@ -226,6 +226,21 @@ def test_how_runs_ended_is_counted_and_shown_with_the_loss_that_judges():
         endings("depth", {})
 
 
+def test_a_run_that_diverged_at_once_is_told_from_one_that_is_not_recorded():
+    b, _, d, _ = CLAIMS["no-normalisation"].rule.trains
+    test = Evaluation(b.run(0).protocol, "validation", {"top1": 20.0})
+    some = {
+        b.run(0).key: a_record(b.run(0), evaluations=(test,), losses=(2.3, 0.25)),
+        b.run(2).key: a_record(b.run(2), outcome="diverged", losses=(2.3, None), evaluations=()),
+        d.run(1).key: a_record(d.run(1), outcome="diverged", losses=(), evaluations=()),
+    }
+    table = endings("no-normalisation", some)
+    assert list(table.index) == ["B", "C", "D", "E"]
+    assert table.loc["B"].tolist() == ["2 of 3", 1, 0, 1, "0.250", "–", "nan"]
+    assert table.loc["D"].tolist() == ["1 of 3", 0, 0, 1, "–", "nan", "–"]
+    assert table.loc["C"].tolist() == ["0 of 3", 0, 0, 0, "–", "–", "–"]
+
+
 def test_recorded_signals_are_geometric_means_over_seeds_and_nan_where_one_is_not_finite():
     def at(*gradients):  # signals at steps 0, 1, …
         return {str(n): {"conv1_1": [3.0, 1.0, one], "fc8": [5.0, 1.0, 7.0]} for n, one in enumerate(gradients)}

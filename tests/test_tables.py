@@ -3,8 +3,7 @@
 import pytest
 from helpers.records import a_record
 
-from vgg_lib.book.tables import arms, doublings, edges, last_losses, of_study
-from vgg_lib.evidence.claims import claim
+from vgg_lib.book.tables import arms, doublings, edges, of_study
 from vgg_lib.evidence.records import Evaluation
 from vgg_lib.evidence.studies import STUDIES, study
 from vgg_lib.training.runs import make_run
@@ -97,17 +96,3 @@ def test_a_study_is_told_by_its_arms_and_what_twice_the_epochs_changed():
 def test_no_two_recipes_of_a_study_look_alike(name):
     rows = [line for line in arms(STUDIES[name], {}).splitlines() if " of " in line and line.startswith("| ")]
     assert len(rows) == len(set(rows)) > 1
-
-
-def test_a_run_that_diverged_is_told_from_one_that_is_not_recorded():
-    rule = claim("no-normalisation").rule
-    b, _, d, _ = rule.trains
-    records = [
-        a_record(b.run(0), losses=(2.3, 0.25)),
-        a_record(b.run(2), outcome="diverged", losses=(2.3, None), evaluations=()),
-        a_record(d.run(1), outcome="diverged", losses=(), evaluations=()),
-    ]
-    table = last_losses(rule, {record.key: record for record in records})
-    assert list(table.columns) == ["seed 0", "seed 1", "seed 2"]
-    assert table.loc["B"].tolist() == ["0.250", "–", "diverged"]
-    assert table.loc["C"].tolist() == ["–", "–", "–"] and table.loc["D"].tolist() == ["–", "diverged", "–"]

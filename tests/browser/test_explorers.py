@@ -277,8 +277,9 @@ def test_a_dot_leads_to_its_record_and_its_page(visit):
     assert card.locator("a").get_attribute("href").endswith("/book/pilot.html")
 
 
-#: Two recipes of five seeds each, one with a run that diverged, and a run that failed; shaped as data.js has them.
-MORE = """() => {
+#: Two recipes of five seeds each, one with a run that diverged, or that stalls in all of them, and a run that failed;
+#: shaped as data.js has them.
+MORE = """(stalls) => {
   const { evidence } = explore.data;
   ['D', 'E'].forEach((network) => {
     const like = evidence.recipes.find((recipe) => recipe.own === 0);
@@ -286,7 +287,7 @@ MORE = """() => {
     for (let seed = 0; seed < 5; seed++) {
       const lost = network === 'E' && seed === 4;
       evidence.runs.push(['more', recipe, seed, lost ? 'diverged' : 'finished', `${network}${seed}`,
-        [[0, 'held-out', lost ? 0 : 935, lost ? 90 : 18 + seed / 2, 1, 0]]]);
+        [[0, 'held-out', lost ? 0 : 935, lost || (stalls && network === 'E') ? 90 : 18 + seed / 2, 1, 0]]]);
     }
   });
   evidence.runs.push(['more', evidence.recipes.length - 1, 5, 'failed', 'E5', []]);
@@ -321,6 +322,19 @@ def test_a_run_that_diverged_does_not_stretch_the_axis(visit):
     assert max(ticks) < 25
     box, track = (page.locator(where).first.bounding_box() for where in (".dot.diverged", ".axis .track"))
     assert abs(box["x"] + box["width"] / 2 - (track["x"] + track["width"])) < 3
+
+
+def test_runs_that_hardly_learn_do_not_press_the_others_together(visit):
+    page = visit("evidence")
+    page.evaluate(MORE, True)
+    assert max(float(tick) for tick in page.locator(".axis span").all_inner_texts()) < 25
+    track = page.locator(".axis .track").first.bounding_box()
+    [_, stalled] = page.locator(".chart ul").first.locator("li").all()
+    assert "90.0\u00a0%" in stalled.inner_text()
+    for mark in stalled.locator(".dot, .mean").all():
+        box = mark.bounding_box()
+        assert abs(box["x"] + box["width"] / 2 - (track["x"] + track["width"])) < 3
+    assert "4 err on more than the axis shows" in page.locator("output").inner_text()
 
 
 def test_two_rows_are_compared_seed_by_seed(visit):

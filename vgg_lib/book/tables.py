@@ -8,9 +8,7 @@ from statistics import fmean
 
 import pandas as pd
 
-from vgg_lib.evidence.arms import arm
 from vgg_lib.evidence.records import Evaluation, Record
-from vgg_lib.evidence.rules import EveryRun
 from vgg_lib.evidence.statistics import wilson
 from vgg_lib.evidence.store import Known
 from vgg_lib.evidence.studies import CONVERGED_WITHIN, Study, best
@@ -58,26 +56,6 @@ def by_class(evaluation: Evaluation, classes: Sequence[str]) -> pd.DataFrame:
         index=list(classes),
     )
     return table.sort_values("recognised (%)").round(1)
-
-
-def last_losses(rule: EveryRun, known: Known) -> pd.DataFrame:
-    """The last epoch's mean training loss, in nats, of each run that must train: a network a row, a column a seed.
-
-    As text, since a run may have diverged; a dash where it is not recorded.
-    """
-    by_seed = {
-        f"seed {seed}": {one.any_seed.network: _last_loss(arm(one).records(known, seed)) for one in rule.trains}
-        for seed in range(rule.seeds)
-    }
-    return pd.DataFrame(by_seed)
-
-
-def _last_loss(found: Sequence[Record]) -> str:
-    """Of the records of one run: none, or the one."""
-    if not found:
-        return "–"
-    loss = found[0].losses[-1] if found[0].losses else None
-    return "diverged" if found[0].outcome == "diverged" or loss is None else f"{loss:.3f}"
 
 
 def of_study(study: Study, known: Known) -> str:

@@ -77,6 +77,17 @@ explore.kinds.evidence = (figure, chosen) => {
     return seeds.lastChild.value === ALL || !several.length ? made : several;
   };
 
+  /** The axis, and the largest error on it: runs that hardly learnt would press all others together. */
+  const axisOf = (rows) => {
+    const means = rows.map((row) => row.mean).sort((a, b) => a - b);
+    const end = 2 * means[Math.floor((means.length - 1) / 2)];
+    const numbers = rows.flatMap((row) => [...(row.trusted ? [row.low, row.high] : []),
+      ...row.points.filter((point) => point.outcome === "finished").map((point) => point.error)]);
+    const within = numbers.filter((number) => number <= end);
+    const axis = explore.axis(within.length ? within : [80, 90]);
+    return { ...axis, end, at: (number) => Math.min(100, axis.at(number)) };
+  };
+
   const words = { "held-out": "held-out", validation: "validation" };
   const wayOf = (point) =>
     evidence.protocols[point.protocol] + (point.fused ? `, fused with ${count(point.fused, "more net")}` : "");
@@ -97,7 +108,7 @@ explore.kinds.evidence = (figure, chosen) => {
   const drawDot = (point, i, all, at) => {
     const apart = (i - (all.length - 1) / 2) * Math.min(5, 22 / all.length); // equal errors beside each other
     const { colour } = data.networks[point.network];
-    const place = `left: ${Math.min(100, at(point.error))}%; top: calc(50% + ${apart}px); --colour: ${colour}`;
+    const place = `left: ${at(point.error)}%; top: calc(50% + ${apart}px); --colour: ${colour}`;
     const dot = el("button", {
       type: "button", class: `dot ${point.outcome}`, tabindex: -1, style: place, "aria-label": describe(point).join(". "),
     });
@@ -119,15 +130,17 @@ explore.kinds.evidence = (figure, chosen) => {
         all.map((point, i) => drawDot(point, i, all, at))));
   };
 
-  const summary = (picked, rows, hidden) => {
+  const summary = (picked, rows, hidden, end) => {
     const sizes = new Map(picked.filter((point) => point.photographs).map((point) => [point.set, point.photographs]));
     const one = [...sizes].map(([set, n]) => `one photograph of the ${n} (${set}) is ${Number((100 / n).toPrecision(1))} points`);
     const failed = runs.filter((run) => run.outcome === "failed" && inStudy(run)).length;
     const shown = count(unique(picked.map((point) => point.key)).length, "run");
     const lost = picked.filter((point) => point.outcome === "diverged").length;
+    const far = picked.filter((point) => point.outcome === "finished" && point.error > end).length;
     return [`${shown}, ${count(rows.length, "row")}`, ...one].join("; ") + "."
       + (hidden ? ` ${count(hidden, "result")} of single seeds not shown.` : "")
       + (lost ? ` ${lost} diverged: at the right end, counted as 90\u00a0%.` : "")
+      + (far ? ` ${far} ${far === 1 ? "errs" : "err"} on more than the axis shows: at the right end.` : "")
       + (failed ? ` ${failed} failed and have no error.` : "");
   };
 
@@ -168,15 +181,12 @@ explore.kinds.evidence = (figure, chosen) => {
   const draw = () => {
     const picked = pick();
     const rows = rowsOf(picked);
-    const finished = rows.flatMap((row) => row.points.filter((point) => point.outcome === "finished"));
-    const numbers = finished.map((point) => point.error)
-      .concat(rows.flatMap((row) => (row.trusted ? [row.low, row.high] : [])));
-    const axis = explore.axis(numbers.length ? numbers : [80, 90]);
+    const axis = axisOf(rows);
     const shown = rows.flatMap((row) => row.points);
     const sets = unique(shown.map((point) => point.set)).length;
     tip.hidden = true;
     card.replaceChildren();
-    says.textContent = rows.length ? summary(shown, rows, picked.length - shown.length)
+    says.textContent = rows.length ? summary(shown, rows, picked.length - shown.length, axis.end)
       : "No record fits: choose other records, or more networks.";
     chart.replaceChildren(
       el("ul", {}, rows.map((row) => drawRow(row, axis.at, axis.ticks, sets))),
