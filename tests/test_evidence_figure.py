@@ -121,7 +121,7 @@ def test_all_dots_are_there_at_the_end():
         ("jitter", ["D, S = 73, Q = 73", "D, S = 110, Q = 110", "D, S = [73;146], Q = 110"]),
         ("complementary", ["D, dense", "D, 5×5 crops", "D, dense and 5×5 crops"]),
         ("fusion", ["D", "E", "D and E"]),
-        ("bad-start", ["D, glorot", "D, normal-fan-in, σ = 0.01", "D, normal-fan-in, σ = 0.1"]),
+        ("bad-start", ["D, Glorot's weights", "D, σ = 0.01 corrected for fan-in", "D, σ = 0.1 corrected for fan-in"]),
         ("class-boxes", ["D, S = 36, SCR", "D, S = 36, PCR", "D, S = 73, crop 64, SCR", "D, S = 73, crop 64, PCR"]),
         ("transfer", ["D, S = 73, untrained", "D, S = 73, transfer"]),
     ],
@@ -203,24 +203,24 @@ STORY = {"A_small": [TRAINED] * 3, "D_small": [GUESSES] * 3}
 
 def test_no_interval_is_computed_from_what_a_run_that_diverged_counts_as():
     some = from_starts(D_large=[None] * 3, D_glorot=[TRAINED, (1.3, 50.0), None], D_small=[(1.4, 41.0), *[TRAINED] * 2])
-    table, arms = evidence_table("bad-start", some), ["D, normal-fan-in, σ = 0.1", "D, glorot"]
+    table, arms = evidence_table("bad-start", some), ["D, σ = 0.1 corrected for fan-in", "D, Glorot's weights"]
     assert table.loc[arms, ["95 % from", "to"]].isna().all(axis=None)
     assert table.loc[arms, "mean (%)"].tolist() == [90.0, 60.0]
-    assert table.loc["D, normal-fan-in, σ = 0.01", ["95 % from", "to"]].notna().all()
+    assert table.loc["D, σ = 0.01 corrected for fan-in", ["95 % from", "to"]].notna().all()
     assert len(bands(evidence("bad-start", some).axes[0])) == 1
 
 
 def test_a_usual_start_has_its_name_where_starts_are_compared():
-    assert "D, he" in [row.name for row in rows("bad-start", {})]
+    assert "D, He's weights" in [row.name for row in rows("bad-start", {})]
 
 
 def test_how_runs_ended_is_counted_and_shown_with_the_loss_that_judges():
     some = from_starts(D_glorot=[TRAINED, (1.2, 75.0), GUESSES], D_large=[None], D_small=[(2.29, 90.0), GUESSES])
     table = endings("bad-start", some)
     assert list(table.index) == list(evidence_table("bad-start", some).index)
-    assert table.loc["D, glorot"].tolist() == ["3 of 3", 1, 1, 0, "1.200", "1.200", "2.303"]
-    assert table.loc["D, normal-fan-in, σ = 0.1"].tolist() == ["1 of 3", 0, 0, 1, "nan", "–", "–"]
-    assert table.loc["D, normal-fan-in, σ = 0.01"].tolist() == ["2 of 3", 0, 1, 0, "2.290", "2.303", "–"]
+    assert table.loc["D, Glorot's weights"].tolist() == ["3 of 3", 1, 1, 0, "1.200", "1.200", "2.303"]
+    assert table.loc["D, σ = 0.1 corrected for fan-in"].tolist() == ["1 of 3", 0, 0, 1, "nan", "–", "–"]
+    assert table.loc["D, σ = 0.01 corrected for fan-in"].tolist() == ["2 of 3", 0, 1, 0, "2.290", "2.303", "–"]
     assert endings("bad-start", {})["runs"].tolist() == ["0 of 3"] * 8
     with pytest.raises(TypeError, match="show evidence_table"):
         endings("depth", {})
@@ -249,13 +249,13 @@ def test_recorded_signals_are_geometric_means_over_seeds_and_nan_where_one_is_no
     measured = iter((at(2.0, 1.0), at(8.0, 4.0), {}, at(10.0, None), at(1000.0), at(1.0)))
     some = {key: replace(one, measurements={"signals": next(measured)}) for key, one in some.items()}
     found = recorded_signals("bad-start", some)
-    large = "D, normal-fan-in, σ = 0.1"
-    assert list(found) == ["D, glorot: size", "D, glorot: gradient", f"{large}: size", f"{large}: gradient"]
-    assert found["D, glorot: gradient"] == {
+    glorot, large = "D, Glorot's weights", "D, σ = 0.1 corrected for fan-in"
+    assert list(found) == [f"{start}: {what}" for start in (glorot, large) for what in ("size", "gradient")]
+    assert found[f"{glorot}: gradient"] == {
         "step 0": {"conv1_1": 4.0, "fc8": pytest.approx(7)},
         "step 1": {"conv1_1": 2.0, "fc8": pytest.approx(7)},
     }
-    assert found["D, glorot: size"]["step 0"] == pytest.approx({"conv1_1": 3, "fc8": 5})
+    assert found[f"{glorot}: size"]["step 0"] == pytest.approx({"conv1_1": 3, "fc8": 5})
     assert found[f"{large}: gradient"]["step 0"]["conv1_1"] == pytest.approx(100)
     assert all(math.isnan(one) for one in found[f"{large}: gradient"]["step 1"].values())
     with pytest.raises(InputError, match="has recorded its signals yet"):

@@ -53,7 +53,7 @@ def test_what_neighbours_left_is_told_before_and_after_training_as_means_over_se
     assert list(table.columns) == ["seeds", "1 in 1000", "1 in 100", "1 in 10", "1 in 2"]
     assert list(table.index) == [
         f"A-LRN, {way}: {when} training"
-        for way in ("plain, he", "paper's input scale, glorot")
+        for way in ("plain, He's weights", "paper's input scale, Glorot's weights")
         for when in ("before", "after")
     ]
     assert table.iloc[0].tolist() == ["2 of 10", 98, 99, 100, 100]

@@ -98,7 +98,7 @@ class _Table:
 def _recipe(record: Record) -> dict[str, Any]:
     """A run without its seed, in words."""
     run, p = record.run, record.run.preset
-    start = {"he": "", "glorot": "Glorot's weights"}.get(run.initialisation.kind, str(run.initialisation))
+    start = "" if run.initialisation.kind == "he" else run.initialisation.words
     scale = run.scale if isinstance(run.scale, int) else f"{run.scale[0]} to {run.scale[1]}"
     words = [
         "batch normalisation" * run.batch_norm,

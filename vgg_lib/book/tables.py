@@ -153,7 +153,7 @@ def _net(recipe: Run) -> str:
     if recipe.scale != usual.scales[0]:
         told.append(f"S = {recipe.scale if isinstance(recipe.scale, int) else list(recipe.scale)}")
     told += [f"crop {p.crop}"] * (p.crop != usual.crop)
-    told += [str(recipe.initialisation)] * (recipe.initialisation.kind != "he")
+    told += [recipe.initialisation.words] * (recipe.initialisation.kind != "he")
     told += ["0 to 255"] * (p.input_scale == "paper") + [p.precision] * (p.precision != usual.precision)
     return ", ".join(told)
 

@@ -50,7 +50,7 @@ class Recipe:
         if run.preset.crop != PRESETS[run.preset.name].crop:
             told.append(f"crop {run.preset.crop}")
         if run.initialisation.kind != "he":
-            told.append(str(run.initialisation))
+            told.append(run.initialisation.words)
         if run.preset.epochs != usual["epochs"]:
             told.append(f"{run.preset.epochs} epochs")
         return ", ".join(told) + (f", from {self.start_from.any_seed.network}" if self.start_from else "")

@@ -28,6 +28,13 @@ KINDS = {
     "he": "He et al. (2015), normal, fan-in: made for ReLU",
 }
 
+_WORDS = {
+    "normal": "σ = {sigma:g} in all layers",
+    "normal-fan-in": "σ = {sigma:g} corrected for fan-in",
+    "glorot": "Glorot's weights",
+    "he": "He's weights",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Initialisation:
@@ -44,6 +51,15 @@ class Initialisation:
     def __str__(self) -> str:
         """Such as ``he``, or ``normal, σ = 0.1``."""
         return self.kind if self.sigma is None else f"{self.kind}, σ = {self.sigma:g}"
+
+    @property
+    def words(self) -> str:
+        """What tables and sentences call it.
+
+        >>> Initialisation().words, Initialisation("normal", 0.1).words
+        ("He's weights", 'σ = 0.1 in all layers')
+        """
+        return _WORDS[self.kind].format(sigma=self.sigma)
 
     def __post_init__(self) -> None:
         check_choice("initialisation", self.kind, KINDS)

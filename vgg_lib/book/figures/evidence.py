@@ -148,7 +148,7 @@ def _names(arms: list[Arm]) -> list[str]:
 def _pieces(arm: Arm) -> list[str]:
     """All that an arm is: networks, way of training, S, starting weights, the rest of its recipe, its test."""
     first = arm.recipes[0]
-    start = str(first.any_seed.initialisation)
+    start = first.any_seed.initialisation.words
     scale = first.any_seed.scale
     tested = str(arm.protocol).removesuffix(", mirrored too").split(" at ")
     return [
