@@ -8,7 +8,7 @@ from helpers.records import a_record
 from torch import nn
 
 from vgg_lib.book import findings
-from vgg_lib.evidence.recipes import normalised
+from vgg_lib.evidence.recipes import normalised, plain
 from vgg_lib.evidence.records import Evaluation
 from vgg_lib.evidence.store import recorded
 from vgg_lib.evidence.verdicts import evidence
@@ -31,9 +31,10 @@ def record_of(run, error, transfer=None):
 
 
 def test_deeper_was_no_better_until_the_layers_were_normalised():
-    said = findings.normalisation_and_depth(recorded("pilot").latest())
+    said = findings.normalisation_and_depth(recorded("pilot").latest(), evidence())
     told = [float(size) * (1 if way == "more" else -1) for size, way in re.findall(POINTS, said)]
     assert min(told[:3]) > -0.5 and told[3] < -1, "its headline says so: no better, until"
+    assert told[4] > -0.5 and told[5] < -1 and said.count("(5 seeds)") == 2, "and the runs that judge agree"
 
 
 def test_a_difference_is_one_of_means_over_the_seeds_that_both_networks_have():
@@ -51,12 +52,20 @@ def test_a_difference_is_one_of_means_over_the_seeds_that_both_networks_have():
         pilot("D", 80, True, 0, 80.0, learning_rate=0.1), pilot("D", 40, False, 0, 80.0, input_scale="paper"),
     ]  # fmt: skip
     known = {record.key: record for record in runs}
-    said = findings.normalisation_and_depth(known)
-    told = [("1.0", "more"), ("0.5", "more"), ("1.5", "less"), ("1.2", "less")]
+    judging = [
+        record_of(recipe(name).run(seed), error)
+        for recipe, errors in ((plain, {"A": (20, 21, 90), "D": (20, 22)}), (normalised, {"A": (14,), "D": (13,)}))
+        for name, of_seeds in errors.items()
+        for seed, error in enumerate(of_seeds)
+    ]
+    judging = {record.key: record for record in judging}
+    said = findings.normalisation_and_depth(known, judging)
+    told = [("1.0", "more"), ("0.5", "more"), ("1.5", "less"), ("1.2", "less"), ("0.5", "more"), ("1.0", "less")]
     assert re.findall(POINTS, said) == told and said.count("(one seed)") == 3 and said.count("(two seeds)") == 1
+    assert "(2 seeds)" in said and "(1 seed)" in said
     failed = pilot("A", 40, False, 1, 50.0)
     failed = dataclasses.replace(failed, outcome="failed", reason="for a test")
-    assert findings.normalisation_and_depth(known | {failed.key: failed}) == said
+    assert findings.normalisation_and_depth(known | {failed.key: failed}, judging) == said
 
 
 def test_what_depth_gained_came_with_the_first_two_layers():

@@ -3,9 +3,18 @@
 import pytest
 from helpers.records import a_record
 
-from vgg_lib.book.sentences import beside_the_papers, each_contrast, seven_percent, step, where_worse
+from vgg_lib.book.sentences import (
+    beside_the_papers,
+    each_contrast,
+    seven_percent,
+    step,
+    where_worse,
+    with_neighbours_and_without,
+)
 from vgg_lib.evidence.arms import arm
 from vgg_lib.evidence.claims import JITTER, S_LARGE, S_SMALL
+from vgg_lib.evidence.evidence import arms_beside, arms_of
+from vgg_lib.evidence.measures import SHARES
 from vgg_lib.evidence.recipes import normalised
 from vgg_lib.evidence.records import Evaluation
 
@@ -118,3 +127,39 @@ def test_both_contrasts_of_the_jitter_claim_are_told_with_their_intervals():
 )
 def test_it_is_told_where_jitter_is_worse(fixed, jittered, says):
     assert where_worse({"S = 73": fixed, "jitter": jittered}, "jitter") == says
+
+
+def response_normalised(**errors):
+    """Records of A and A-LRN at inputs of size 1 and to 255: errors of seeds 0, 1, …; A-LRN's with what LRN took."""
+    left = {"small": {"0.001": 0.998, "0.1": 1.0}, "large": {"0.001": 0.3, "0.1": 0.6}}
+    found = {}
+    arms = [one for one, _ in (*arms_of("lrn"), *arms_beside("lrn"))]
+    for name, one in zip(("small_lrn", "small_a", "large_lrn", "large_a"), arms, strict=True):
+        told = {str(share): 1.0 for share in SHARES} | left[name.split("_")[0]]
+        measured = {"neighbours": {"start": told, "end": told}} if name.endswith("lrn") else {}
+        for seed, error in enumerate(errors.get(name, ())):
+            run = one.recipes[0].run(seed)
+            test = Evaluation(one.protocol, "validation", {"top1": error})
+            found[run.key] = a_record(run, evaluations=(test,), measurements=measured)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("errors", "says"),
+    [
+        (
+            {"small_lrn": [21.0]},
+            "With inputs of size 1 no pair of A-LRN and A is recorded yet. "
+            "With inputs from 0 to 255 no pair of A-LRN and A is recorded yet.",
+        ),
+        (
+            {"small_lrn": [21.0, 21.2, 9.0], "small_a": [22.0, 22.0], "large_lrn": [23.0], "large_a": [22.9]},
+            "With inputs of size 1 LRN takes 0.2 % or more from one number in 1000 after training; the error of A-LRN "
+            "less that of A is −0.90 points (2 seeds that both have). With inputs from 0 to 255 LRN takes 40.0 % or "
+            "more from one number in 10 after training; the error of A-LRN less that of A is +0.10 points (1 seed that "
+            "both have).",
+        ),
+    ],
+)
+def test_response_normalisation_is_told_at_both_input_scales(errors, says):
+    assert with_neighbours_and_without(response_normalised(**errors)) == says

@@ -8,6 +8,7 @@ from dataclasses import replace
 from statistics import fmean
 
 from vgg_lib.book.figures.evidence import rows
+from vgg_lib.book.figures.neighbours import neighbours_left
 from vgg_lib.book.scoreboard import effect
 from vgg_lib.evidence.arms import arm
 from vgg_lib.evidence.claims import claim
@@ -76,6 +77,25 @@ def each_contrast(name: str, known: Known | None = None) -> str:
         for row, found in zip(rows(name, known, beside=False), estimates, strict=False)
     ]
     return f"The effect, with its interval: {'; '.join(told)}."
+
+
+def with_neighbours_and_without(known: Known | None = None) -> str:
+    """What response normalisation takes after training, and how A-LRN errs beside A, at both input scales."""
+    plain, plain_a, at_255, a_at_255 = rows("lrn", known)
+    left = neighbours_left(known)
+    told = []
+    for one, other, place, share in ((plain, plain_a, "of size 1", 1000), (at_255, a_at_255, "from 0 to 255", 10)):
+        took = 100 - left[f"1 in {share}"].to_dict()[f"{one.name}: after training"]
+        apart = [a - b for a, b in zip(one.errors, other.errors, strict=True) if not math.isnan(a - b)]
+        if not apart or math.isnan(took):
+            told.append(f"With inputs {place} no pair of A-LRN and A is recorded yet.")
+            continue
+        points, seeds = f"{fmean(apart):+.2f}".replace("-", "−"), f"{len(apart)} seed{'s' * (len(apart) > 1)}"
+        told.append(
+            f"With inputs {place} LRN takes {took:.1f} % or more from one number in {share} after training; the error "
+            f"of A-LRN less that of A is {points} points ({seeds} that both have)."
+        )
+    return " ".join(told)
 
 
 def where_worse(errors: Mapping[str, Mapping[int, Sequence[float]]], name: str) -> str:
