@@ -11,7 +11,7 @@ from vgg_lib.book import findings
 from vgg_lib.evidence.recipes import normalised, plain
 from vgg_lib.evidence.records import Evaluation
 from vgg_lib.evidence.store import recorded
-from vgg_lib.evidence.verdicts import evidence
+from vgg_lib.evidence.verdicts import evidence, verdicts
 from vgg_lib.networks.geometry import activation_bytes, macs
 from vgg_lib.networks.model import vgg
 from vgg_lib.training.runs import make_run
@@ -80,6 +80,14 @@ def test_errors_are_means_over_the_seeds_that_are_there():
     records = [record_of(run, error) for run, error in zip(runs, (16, 15, 14, 13, 14, 13, 13, 12), strict=True)]
     said = findings.first_two_layers({record.key: record for record in records})
     assert "A (11 layers) 15.5 %" in said and "D (16 layers) 12.5 %" in said and "over 2 seeds" in said
+
+
+def test_a_layer_that_does_next_to_nothing_moved_the_error():
+    said = findings.idle_layer(evidence())
+    found = verdicts(evidence())["lrn"]
+    assert found.high < 0 or found.low > 0, "its headline says so"
+    assert float(re.search(r"less than ([\d.]+) % from 999", said).group(1)) < 1
+    assert f"{found.effect:+.2f}".replace("-", "−") in said and "more than the 0.6 points between" in said
 
 
 def test_small_filters_cost_what_the_layers_say():

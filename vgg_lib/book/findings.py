@@ -8,10 +8,12 @@ from typing import Any
 
 from scipy.stats import spearmanr
 
+from vgg_lib.book.figures.neighbours import neighbours_left
+from vgg_lib.book.scoreboard import effect
 from vgg_lib.evidence.differences import error_of
 from vgg_lib.evidence.recipes import RATE_NORMALISED, Recipe, normalised, plain
 from vgg_lib.evidence.store import Known, recorded
-from vgg_lib.evidence.verdicts import evidence
+from vgg_lib.evidence.verdicts import evidence, verdicts
 from vgg_lib.networks.geometry import activation_bytes, layer_costs, macs
 from vgg_lib.networks.table import NETWORKS
 from vgg_lib.training.runs import make_run
@@ -27,8 +29,8 @@ def findings() -> list[str]:
     """The findings as Markdown, for a page of the book: each names the chapter that tells of it."""
     known = evidence()
     return [
-        normalisation_and_depth(recorded("pilot").latest(), known), first_two_layers(known), small_filters(),
-        other_pictures(known),
+        normalisation_and_depth(recorded("pilot").latest(), known), first_two_layers(known), idle_layer(known),
+        small_filters(), other_pictures(known),
     ]  # fmt: skip
 
 
@@ -81,6 +83,23 @@ def first_two_layers(known: Known) -> str:
         f"batch normalisation, on average over {min(map(len, errors.values()))} seeds: {', '.join(ours)}. "
         f"In the paper the error falls at each step: {', '.join(theirs)} and {last} % "
         "({ref}`chapter 4 <ch04>`, {ref}`chapter 7 <ch07>`)."
+    )
+
+
+def idle_layer(known: Known) -> str:
+    """§2.1: how A-LRN errs beside A where its layer is a constant, and what the layer takes all the same."""
+    found = verdicts(known)["lrn"]
+    assert found is not None and found.effect is not None
+    table = neighbours_left(known)["1 in 1000"].to_dict()
+    took = 100 - next(left for name, left in table.items() if str(name).endswith("after training"))
+    b, c = (error_of(3, network=name, S="256") for name in "BC")
+    compared = "more" if abs(found.effect) > b - c else "no more"
+    return (
+        f"**A layer that does next to nothing moved the error by {abs(found.effect):.1f} points.** With inputs of size "
+        "1, response normalisation with AlexNet's parameters is a division by a constant: beyond that, it takes less "
+        f"than {took:.1f} % from 999 numbers in 1000. The error of A-LRN less that of A is {effect(found)}, over "
+        f"{found.seeds[0]} seeds. So a constant moves an error by {compared} than the {b - c:.1f} points between the "
+        "paper's B and C ({ref}`chapter 5 <ch05>`)."
     )
 
 
