@@ -5,6 +5,7 @@ from helpers.records import a_record
 
 from vgg_lib.book.sentences import (
     beside_the_papers,
+    chosen_costs,
     each_contrast,
     seven_percent,
     step,
@@ -127,6 +128,14 @@ def test_both_contrasts_of_the_jitter_claim_are_told_with_their_intervals():
 )
 def test_it_is_told_where_jitter_is_worse(fixed, jittered, says):
     assert where_worse({"S = 73": fixed, "jitter": jittered}, "jitter") == says
+
+
+def test_the_chosen_c_are_counted():
+    measured = [{"transfer": {"cost": 100.0}, "untrained": {"cost": 10.0}}, {"transfer": {"cost": 100.0}}, {}]
+    some = {str(n): a_record(measurements=one) for n, one in enumerate(measured)}
+    tried = "Of the C that were tried, 0.1, 1, 10, 100, cross-validation chose"
+    assert chosen_costs(some) == f"{tried} for trained networks 100 (2×); for untrained networks 10 (1×)."
+    assert chosen_costs({}) == f"{tried} none yet."
 
 
 def response_normalised(**errors):

@@ -12,6 +12,7 @@ from vgg_lib.book.figures.neighbours import neighbours_left
 from vgg_lib.book.scoreboard import effect
 from vgg_lib.evidence.differences import error_of
 from vgg_lib.evidence.recipes import RATE_NORMALISED, Recipe, normalised, plain
+from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.store import Known, recorded
 from vgg_lib.evidence.verdicts import evidence, verdicts
 from vgg_lib.networks.geometry import activation_bytes, layer_costs, macs
@@ -122,21 +123,32 @@ def _in_filters(network: str) -> int:
 
 def other_pictures(known: Known) -> str:
     """App. B: whether the networks that err least on Imagenette have the best features for CIFAR-10."""
-    found = [record for name in _NETWORKS if (record := known.get(normalised(name).run(0).key))]
-    found = [record for record in found if "transfer" in record.measurements]
-    own = [record.error for record in found]
-    other = {layer: [record.measurements["transfer"]["layers"][layer] for record in found] for layer in _LAYERS}
+    of_seeds = {
+        name: [one for seed in range(5) if (one := known.get(normalised(name).run(seed).key)) and _transferred(one)]
+        for name in _NETWORKS
+    }
+    found = {name: records for name, records in of_seeds.items() if records}
+    own = [fmean(one.error for one in records) for records in found.values()]
+    other = {
+        layer: [fmean(_transferred(one)[layer] for one in records) for records in found.values()] for layer in _LAYERS
+    }
     *early, last = (float(spearmanr(own, errors).statistic) for errors in other.values())
     best = own.index(min(own))
     place = 1 + sum(error < other["fc7"][best] for error in other["fc7"])
     return (
         f"**The better on its own pictures, the {'worse' if last < 0 else 'better'} its last layers on others.** Of "
-        f"the {len(found)} networks, {found[best].run.network} errs least on the photographs of Imagenette, which they "
+        f"the {len(found)} networks, {list(found)[best]} errs least on the photographs of Imagenette, which they "
         "were trained for. With the features of the last hidden layer on CIFAR-10 it takes place "
         f"{place}, and the two orders have a rank correlation of {_number(last)}. With those of the first three pools "
         "it lies between "
-        f"{_number(min(early))} and {_number(max(early))} ({{ref}}`chapter 15 <ch15>`; the networks of seed 0)."
+        f"{_number(min(early))} and {_number(max(early))} ({{ref}}`chapter 15 <ch15>`; means of the recorded seeds)."
     )
+
+
+def _transferred(record: Record) -> dict[str, float]:
+    """The errors on other pictures with the features of each layer; empty where they were not measured."""
+    errors: dict[str, float] = record.measurements.get("transfer", {}).get("layers", {})
+    return errors
 
 
 def _number(value: float) -> str:

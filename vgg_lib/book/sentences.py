@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
@@ -17,6 +18,7 @@ from vgg_lib.evidence.recipes import normalised
 from vgg_lib.evidence.rules import Superiority, contrasts
 from vgg_lib.evidence.store import Known
 from vgg_lib.evidence.verdicts import evidence, verdicts
+from vgg_lib.tasks.linear_svm import COSTS
 
 
 def step(old: str, new: str, known: Known | None = None) -> str:
@@ -96,6 +98,23 @@ def with_neighbours_and_without(known: Known | None = None) -> str:
             f"of A-LRN less that of A is {points} points ({seeds} that both have)."
         )
     return " ".join(told)
+
+
+def chosen_costs(known: Known | None = None) -> str:
+    """App. B: which C cross-validation chose for the SVMs of claim ``transfer``, among those that were tried."""
+    known = evidence() if known is None else known
+    told = []
+    for whose, measure in (
+        ("trained networks", "transfer"),
+        ("untrained networks", "untrained"),
+        ("the pixels", "pixels"),
+    ):
+        chosen = [one.measurements[measure]["cost"] for one in known.values() if measure in one.measurements]
+        counts = sorted(Counter(chosen).items())
+        if counts:
+            told.append(f"for {whose} " + ", ".join(f"{cost:g} ({count}×)" for cost, count in counts))
+    tried = ", ".join(f"{cost:g}" for cost in COSTS)
+    return f"Of the C that were tried, {tried}, cross-validation chose {'; '.join(told) or 'none yet'}."
 
 
 def where_worse(errors: Mapping[str, Mapping[int, Sequence[float]]], name: str) -> str:

@@ -88,7 +88,7 @@ def _mirrored(boxes: Tensor, crop: int) -> Tensor:
 
 
 def merge(boxes: Tensor, scores: Tensor, least: float = 0.5) -> tuple[Tensor, Tensor]:
-    """Greedy merging (App. A): the two boxes that overlap most become their mean, until none overlap by ``least``.
+    """Greedy merging (App. A): the two boxes that overlap most are merged first, until none overlap by ``least``.
 
     ``boxes`` are ``(N, 4)``, ``scores`` ``(N,)``. A merged box is the mean of all that went into it, and has the sum of
     their scores. The result is in the order of scores, the largest first.

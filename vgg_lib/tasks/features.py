@@ -77,7 +77,7 @@ def features_of_layers(
     ``images`` are uint8 RGB ``(N, 3, H, W)``, or photographs of any sizes. Each is rescaled isotropically to smallest
     side Q, the net is applied densely, and the layer's activations are averaged over space, then over the image and its
     mirror. Descriptors of several Q (``scales``; the net's crop alone where none are given) are averaged, or stacked,
-    which keeps scales apart at the cost of a longer descriptor: the paper finds both equal on VOC, and stacking better
+    which keeps scales apart at the cost of a longer descriptor: the paper finds both alike on VOC, and stacking better
     on Caltech-101, whose objects fill their pictures. What results has length 1, but for a picture that no unit of the
     layer answers to, whose descriptor is 0. The result is ``(N, D)`` float32 on the CPU by layer, D the layer's
     channels, times the number of scales where they are stacked. The net's own preprocessing is applied, dropout is off.

@@ -12,7 +12,7 @@ from torch import Tensor
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.progress import bar
 
-#: The values of C that are tried: features have length 1, so that a small C would leave every margin open.
+#: The values of C that are tried. Features have length 1: a small C leaves margins open.
 COSTS = (0.1, 1.0, 10.0, 100.0)
 
 #: Parts that the training data are cut into for choosing C.

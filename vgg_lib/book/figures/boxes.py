@@ -74,8 +74,8 @@ def boxes_from_places(
 ) -> Figure:
     """A picture ``(3, H, W)`` once for each step, its title above, with boxes ``(n, 4)`` in pixels and their scores.
 
-    The larger a score, in parts of the step's largest, the less transparent its box; those below ``least`` of it are
-    left out.
+    The larger a score, in parts of the step's largest, the less transparent its box, up to half of it all alike; those
+    below ``least`` of it are left out.
     """
     shape, across = (len(steps), 1) if narrow else (1, len(steps)), NARROW if narrow else WIDE
     high = across / shape[1] * image.shape[1] / image.shape[2] + 0.25
@@ -86,7 +86,7 @@ def boxes_from_places(
         ax.set_title(title, fontsize=9, loc="center")
         for box, share in zip(boxes, (scores / scores.max()).tolist(), strict=True):
             if share >= least:
-                _outline(ax, box, ORANGE, max(share, 0.25))
+                _outline(ax, box, ORANGE, max(share, 0.5))
         ax.set(xlim=(0, image.shape[2]), ylim=(image.shape[1], 0))
     return fig
 
