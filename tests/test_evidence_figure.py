@@ -277,16 +277,19 @@ def test_runs_end_as_the_rule_says(end):
 @pytest.mark.parametrize(
     ("ends", "says"),
     [
-        ({}, "No run from σ = 0.01 is recorded yet."),
+        ({}, "No run from σ = 0.01 corrected for fan-in is recorded yet."),
         (
             {"A_small": [TRAINED]},
             "so far: of A, 1 of 1 train; of D, none is recorded yet. No run from",
         ),
-        (STORY, "Runs from σ = 0.01: of A, 3 of 3 train; of D, 0 of 3 train. That fits the paper's story"),
+        (
+            STORY,
+            "σ = 0.01 corrected for fan-in: of A, 3 of 3 train; of D, 0 of 3 train. That fits the paper's story",
+        ),
         (STORY | {"D_small": [GUESSES, GUESSES, TRAINED]}, "of A, 3 of 3 train; of D, 1 of 3 train. That does not fit"),
         (STORY | {"A_small": [TRAINED, TRAINED, None]}, "of A, 2 of 3 train; of D, 0 of 3 train. That does not fit"),
     ],
 )
 def test_the_runs_of_a_and_of_d_from_the_bad_starts_are_told(ends, says):
     told = a_beside_d(from_starts(**ends))
-    assert says in told and told.endswith("No run from σ = 0.1 is recorded yet.")
+    assert says in told and told.endswith("No run from σ = 0.1 corrected for fan-in is recorded yet.")

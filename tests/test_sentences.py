@@ -4,11 +4,13 @@ import pytest
 from helpers.records import a_record
 
 from vgg_lib.book.sentences import (
+    beside_the_margin,
     beside_the_papers,
     chosen_costs,
     each_contrast,
     seven_percent,
     step,
+    warm_beside_longer,
     where_worse,
     with_neighbours_and_without,
 )
@@ -130,6 +132,46 @@ def test_it_is_told_where_jitter_is_worse(fixed, jittered, says):
     assert where_worse({"S = 73": fixed, "jitter": jittered}, "jitter") == says
 
 
+@pytest.mark.parametrize(
+    ("differences", "says"),
+    [
+        ((), "There is no interval yet to set beside the margin."),
+        ((0.1, -0.1, 0.2, -0.2), "covers 0 and lies within the margin of 1 point,"),
+        ((0.5, 0.6, 0.4, 0.5), "leaves out 0 and lies within the margin of 1 point,"),
+        ((-0.9, -1.1, -1.0, -0.8), "leaves out 0 and reaches beyond the margin of 1 point,"),
+        ((1.8, 2.2, 2.0, 1.9), "leaves out 0 and reaches beyond the margin of 1 point,"),
+        ((3.0, -3.0, 2.0, -2.5), "covers 0 and reaches beyond the margin of 1 point,"),
+    ],
+)
+def test_an_equivalence_is_told_beside_0_and_beside_its_margin(differences, says):
+    a = [22.0, 21.0, 23.0, 22.5][: len(differences)]
+    with_lrn = [one + apart for one, apart in zip(a, differences, strict=True)]
+    assert says in beside_the_margin("lrn", response_normalised(small_lrn=with_lrn, small_a=a))
+
+
+def test_only_an_equivalence_has_a_margin():
+    with pytest.raises(TypeError, match="has no margin"):
+        beside_the_margin("depth", {})
+
+
+@pytest.mark.parametrize(
+    ("warm", "longer", "says"),
+    [
+        ([22.0], [], "is not recorded yet for any seed of a warm one."),
+        ([22.0, 22.4, 9.0], [20.0, 20.0], "is +2.20 points (2 seeds that both have)."),
+        ([22.0], [22.5], "is −0.50 points (1 seed that both have)."),
+    ],
+)
+def test_a_warm_start_is_told_beside_longer_training(warm, longer, says):
+    found = {}
+    [(_, _), (of_warm, _)], [(of_longer, _)] = arms_of("warm-start"), arms_beside("warm-start")
+    for one, errors in ((of_warm, warm), (of_longer, longer)):
+        for seed, error in enumerate(errors):
+            run = one.recipes[0].run(seed)
+            found[run.key] = a_record(run, evaluations=(Evaluation(one.protocol, "validation", {"top1": error}),))
+    assert warm_beside_longer(found).endswith(says)
+
+
 def test_the_chosen_c_are_counted():
     measured = [{"transfer": {"cost": 100.0}, "untrained": {"cost": 10.0}}, {"transfer": {"cost": 100.0}}, {}]
     some = {str(n): a_record(measurements=one) for n, one in enumerate(measured)}
@@ -145,7 +187,8 @@ def response_normalised(**errors):
     arms = [one for one, _ in (*arms_of("lrn"), *arms_beside("lrn"))]
     for name, one in zip(("small_lrn", "small_a", "large_lrn", "large_a"), arms, strict=True):
         told = {str(share): 1.0 for share in SHARES} | left[name.split("_")[0]]
-        measured = {"neighbours": {"start": told, "end": told}} if name.endswith("lrn") else {}
+        before = dict.fromkeys(told, 0.5)
+        measured = {"neighbours": {"start": before, "end": told}} if name.endswith("lrn") else {}
         for seed, error in enumerate(errors.get(name, ())):
             run = one.recipes[0].run(seed)
             test = Evaluation(one.protocol, "validation", {"top1": error})
@@ -158,15 +201,15 @@ def response_normalised(**errors):
     [
         (
             {"small_lrn": [21.0]},
-            "With inputs of size 1 no pair of A-LRN and A is recorded yet. "
-            "With inputs from 0 to 255 no pair of A-LRN and A is recorded yet.",
+            "With inputs of size 1 no pair of A-LRN and A is recorded yet with what LRN took. "
+            "At the paper's input scale no pair of A-LRN and A is recorded yet with what LRN took.",
         ),
         (
             {"small_lrn": [21.0, 21.2, 9.0], "small_a": [22.0, 22.0], "large_lrn": [23.0], "large_a": [22.9]},
-            "With inputs of size 1 LRN takes 0.2 % or more from one number in 1000 after training; the error of A-LRN "
-            "less that of A is −0.90 points (2 seeds that both have). With inputs from 0 to 255 LRN takes 40.0 % or "
-            "more from one number in 10 after training; the error of A-LRN less that of A is +0.10 points (1 seed that "
-            "both have).",
+            "With inputs of size 1 LRN takes about 0.2 % or more from one number in 1000 after training; the error of "
+            "A-LRN less that of A is −0.90 points (2 seeds that both have). At the paper's input scale LRN takes about "
+            "40.0 % or more from one number in 10 after training; the error of A-LRN less that of A is +0.10 points (1 "
+            "seed that both have).",
         ),
     ],
 )

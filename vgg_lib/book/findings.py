@@ -14,7 +14,7 @@ from vgg_lib.evidence.differences import error_of
 from vgg_lib.evidence.recipes import RATE_NORMALISED, Recipe, normalised, plain
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.store import Known, recorded
-from vgg_lib.evidence.verdicts import evidence, verdicts
+from vgg_lib.evidence.verdicts import evidence, status, verdicts
 from vgg_lib.networks.geometry import activation_bytes, layer_costs, macs
 from vgg_lib.networks.table import NETWORKS
 from vgg_lib.training.runs import make_run
@@ -94,13 +94,13 @@ def idle_layer(known: Known) -> str:
     table = neighbours_left(known)["1 in 1000"].to_dict()
     took = 100 - next(left for name, left in table.items() if str(name).endswith("after training"))
     b, c = (error_of(3, network=name, S="256") for name in "BC")
-    compared = "more" if abs(found.effect) > b - c else "no more"
     return (
-        f"**A layer that does next to nothing moved the error by {abs(found.effect):.1f} points.** With inputs of size "
-        "1, response normalisation with AlexNet's parameters is a division by a constant: beyond that, it takes less "
-        f"than {took:.1f} % from 999 numbers in 1000. The error of A-LRN less that of A is {effect(found)}, over "
-        f"{found.seeds[0]} seeds. So a constant moves an error by {compared} than the {b - c:.1f} points between the "
-        "paper's B and C ({ref}`chapter 5 <ch05>`)."
+        f"**With a layer that does next to nothing, the network erred {'less' if found.effect < 0 else 'more'}.** With "
+        "inputs of size 1, response normalisation with AlexNet's parameters is a division by a constant: beyond that, "
+        f"it takes no more than about {took:.1f} % from 999 in 1000 of the numbers above 0. The error of A-LRN less "
+        f"that of A is {effect(found)}, over {found.seeds[0]} seeds. The rule asks whether the difference is less than "
+        f"a point: {status(found)}. The constant is the likely cause, which no run has by itself. For comparison, the "
+        f"paper's B and C differ by {b - c:.1f} points ({{ref}}`chapter 5 <ch05>`)."
     )
 
 

@@ -15,7 +15,7 @@ from vgg_lib.evidence.arms import arm
 from vgg_lib.evidence.claims import claim
 from vgg_lib.evidence.differences import the_papers
 from vgg_lib.evidence.recipes import normalised
-from vgg_lib.evidence.rules import Superiority, contrasts
+from vgg_lib.evidence.rules import Equivalence, Superiority, contrasts
 from vgg_lib.evidence.store import Known
 from vgg_lib.evidence.verdicts import evidence, verdicts
 from vgg_lib.tasks.linear_svm import COSTS
@@ -62,6 +62,38 @@ def beside_the_papers(name: str, known: Known | None = None) -> str:
     return f"The interval of the effect {where} {points}."
 
 
+def beside_the_margin(name: str, known: Known | None = None) -> str:
+    """Where the interval of an equivalence claim's effect lies: beside 0, and beside the margin of its rule.
+
+    Raises ``TypeError`` for a claim that no such rule judges.
+    """
+    rule, found = claim(name).rule, verdicts(known)[name]
+    if not isinstance(rule, Equivalence):
+        raise TypeError(f"claim {name!r} has no margin: its rule is {rule}")
+    if found is None or found.low is None or found.high is None:
+        return "There is no interval yet to set beside the margin."
+    zero = "covers 0" if found.low <= 0 <= found.high else "leaves out 0"
+    within = -rule.margin < found.low and found.high < rule.margin
+    edge = "and lies within" if within else "and reaches beyond"
+    return (
+        f"By itself, without the correction for all claims, the interval {zero} {edge} the margin of {rule.margin:g} "
+        f"point{'s' * (rule.margin != 1)}, which is what the rule asks about."
+    )
+
+
+def warm_beside_longer(known: Known | None = None) -> str:
+    """§3.1: how a warm D errs beside a cold one that had the epochs of A and D together."""
+    _, warm, longer = rows("warm-start", known)
+    apart = [a - b for a, b in zip(warm.errors, longer.errors, strict=False) if not math.isnan(a - b)]
+    if not apart:
+        return "A cold D with the epochs of A and D together is not recorded yet for any seed of a warm one."
+    points, seeds = f"{fmean(apart):+.2f}".replace("-", "−"), f"{len(apart)} seed{'s' * (len(apart) > 1)}"
+    return (
+        f"The error of the warm D less that of a cold one with the epochs of A and D together is {points} points "
+        f"({seeds} that both have)."
+    )
+
+
 def each_contrast(name: str, known: Known | None = None) -> str:
     """The contrast with each baseline of a claim's rule, with its interval: a box shows the smallest alone.
 
@@ -86,15 +118,18 @@ def with_neighbours_and_without(known: Known | None = None) -> str:
     plain, plain_a, at_255, a_at_255 = rows("lrn", known)
     left = neighbours_left(known)
     told = []
-    for one, other, place, share in ((plain, plain_a, "of size 1", 1000), (at_255, a_at_255, "from 0 to 255", 10)):
+    for one, other, place, share in (
+        (plain, plain_a, "With inputs of size 1", 1000),
+        (at_255, a_at_255, "At the paper's input scale", 10),
+    ):
         took = 100 - left[f"1 in {share}"].to_dict()[f"{one.name}: after training"]
         apart = [a - b for a, b in zip(one.errors, other.errors, strict=True) if not math.isnan(a - b)]
         if not apart or math.isnan(took):
-            told.append(f"With inputs {place} no pair of A-LRN and A is recorded yet.")
+            told.append(f"{place} no pair of A-LRN and A is recorded yet with what LRN took.")
             continue
         points, seeds = f"{fmean(apart):+.2f}".replace("-", "−"), f"{len(apart)} seed{'s' * (len(apart) > 1)}"
         told.append(
-            f"With inputs {place} LRN takes {took:.1f} % or more from one number in {share} after training; the error "
+            f"{place} LRN takes about {took:.1f} % or more from one number in {share} after training; the error "
             f"of A-LRN less that of A is {points} points ({seeds} that both have)."
         )
     return " ".join(told)

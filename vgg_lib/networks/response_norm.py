@@ -127,7 +127,7 @@ class LocalResponseNorm(nn.Module):
     def share_left(self, x: Tensor) -> Tensor:
         """How much of each number of ``x`` is left, as a share of what ``k`` alone would leave: ``(N, C, H, W)``.
 
-        1 means that the neighbours take nothing.
+        1 means that the sum of squares takes nothing.
 
         >>> LocalResponseNorm().share_left(torch.tensor([[1.0, 100.0, 0.0, 0.0, 9.0]])[:, :, None, None]).flatten()
         tensor([0.7378, 0.7378, 0.7363, 0.7363, 0.9970])

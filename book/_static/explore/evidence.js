@@ -77,7 +77,7 @@ explore.kinds.evidence = (figure, chosen) => {
     return seeds.lastChild.value === ALL || !several.length ? made : several;
   };
 
-  /** The axis, and the largest error on it: runs that hardly learnt would press all others together. */
+  /** The axis, and what lies beyond its end: runs that hardly learnt would press all others together. */
   const axisOf = (rows) => {
     const means = rows.map((row) => row.mean).sort((a, b) => a - b);
     const end = 2 * means[Math.floor((means.length - 1) / 2)];
@@ -85,7 +85,7 @@ explore.kinds.evidence = (figure, chosen) => {
       ...row.points.filter((point) => point.outcome === "finished").map((point) => point.error)]);
     const within = numbers.filter((number) => number <= end);
     const axis = explore.axis(within.length ? within : [80, 90]);
-    return { ...axis, end, at: (number) => Math.min(100, axis.at(number)) };
+    return { ...axis, at: (number) => Math.min(100, axis.at(number)), beyond: (number) => axis.at(number) > 100 };
   };
 
   const words = { "held-out": "held-out", validation: "validation" };
@@ -130,13 +130,13 @@ explore.kinds.evidence = (figure, chosen) => {
         all.map((point, i) => drawDot(point, i, all, at))));
   };
 
-  const summary = (picked, rows, hidden, end) => {
+  const summary = (picked, rows, hidden, beyond) => {
     const sizes = new Map(picked.filter((point) => point.photographs).map((point) => [point.set, point.photographs]));
     const one = [...sizes].map(([set, n]) => `one photograph of the ${n} (${set}) is ${Number((100 / n).toPrecision(1))} points`);
     const failed = runs.filter((run) => run.outcome === "failed" && inStudy(run)).length;
     const shown = count(unique(picked.map((point) => point.key)).length, "run");
     const lost = picked.filter((point) => point.outcome === "diverged").length;
-    const far = picked.filter((point) => point.outcome === "finished" && point.error > end).length;
+    const far = picked.filter((point) => point.outcome === "finished" && beyond(point.error)).length;
     return [`${shown}, ${count(rows.length, "row")}`, ...one].join("; ") + "."
       + (hidden ? ` ${count(hidden, "result")} of single seeds not shown.` : "")
       + (lost ? ` ${lost} diverged: at the right end, counted as 90\u00a0%.` : "")
@@ -186,7 +186,7 @@ explore.kinds.evidence = (figure, chosen) => {
     const sets = unique(shown.map((point) => point.set)).length;
     tip.hidden = true;
     card.replaceChildren();
-    says.textContent = rows.length ? summary(shown, rows, picked.length - shown.length, axis.end)
+    says.textContent = rows.length ? summary(shown, rows, picked.length - shown.length, axis.beyond)
       : "No record fits: choose other records, or more networks.";
     chart.replaceChildren(
       el("ul", {}, rows.map((row) => drawRow(row, axis.at, axis.ticks, sets))),

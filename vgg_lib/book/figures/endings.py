@@ -62,15 +62,16 @@ def _from_sigma(sigma: float, known: Known) -> str:
         for network in "AD"
     }
     if not any(runs.values()):
-        return f"No run from σ = {sigma:g} is recorded yet."
+        return f"No run from σ = {sigma:g} corrected for fan-in is recorded yet."
     told = "; ".join(
         f"of {network}, {sum(train)} of {len(train)} train" if train else f"of {network}, none is recorded yet"
         for network, train in runs.items()
     )
     if any(len(train) < rule.seeds for train in runs.values()):
-        return f"Runs from σ = {sigma:g} so far: {told}."
+        return f"Runs from σ = {sigma:g} corrected for fan-in, so far: {told}."
     fits = "fits" if all(runs["A"]) and not any(runs["D"]) else "does not fit"
-    return f"Runs from σ = {sigma:g}: {told}. That {fits} the paper's story, in which A trains and D does not."
+    story = f"That {fits} the paper's story, in which A trains and D does not."
+    return f"Runs from σ = {sigma:g} corrected for fan-in: {told}. {story}"
 
 
 def _arm(network: str, sigma: float) -> Arm:

@@ -30,8 +30,8 @@ def normalised(channels: Tensor, layer: LocalResponseNorm) -> tuple[Tensor, Tens
 def responses(panels: Mapping[str, tuple[Tensor, LocalResponseNorm]], *, narrow: bool = False) -> Figure:
     """Draw a place's channels ``(C,)`` behind a layer, panels by title: bars, and a frame at ``a · k^-β`` about each.
 
-    What is empty in a frame has been taken by the neighbours; a bar above its frame has been made larger. Each panel
-    has an axis of its own.
+    What is empty in a frame has been taken by the sum of squares; a bar above its frame has been made larger. Each
+    panel has an axis of its own.
     """
     columns = 2 if narrow else 3
     rows = -(-len(panels) // columns)
@@ -42,8 +42,16 @@ def responses(panels: Mapping[str, tuple[Tensor, LocalResponseNorm]], *, narrow:
     for axes, (title, (channels, layer)) in zip(axs.flat, panels.items(), strict=False):
         after, alone = normalised(channels, layer)
         places = np.arange(1, len(channels) + 1)
-        axes.bar(places, after.numpy(), width=0.8, color=COLOURS["A-LRN"], label="with neighbours")
-        axes.bar(places, alone.numpy(), width=0.8, color="none", edgecolor=BLACK, linewidth=0.9, label="without")
+        axes.bar(places, after.numpy(), width=0.8, color=COLOURS["A-LRN"], label="behind LRN")
+        axes.bar(
+            places,
+            alone.numpy(),
+            width=0.8,
+            color="none",
+            edgecolor=BLACK,
+            linewidth=0.9,
+            label="what k alone would leave",
+        )
         axes.set_title(fill(title, 22) if narrow else title, fontsize=9.5)
         axes.set_xticks([])
         axes.set_xlabel("channels of the place", fontsize=9)
@@ -56,7 +64,7 @@ def responses(panels: Mapping[str, tuple[Tensor, LocalResponseNorm]], *, narrow:
 
 @drawn
 def shares(lines: Mapping[str, Tensor], *, narrow: bool = False) -> Figure:
-    """Draw how much neighbours leave of values, each line all its shares from the smallest to the largest."""
+    """Draw how much LRN leaves of values, each line all its shares from the smallest to the largest."""
     figure, axes = plt.subplots(figsize=(NARROW if narrow else WIDE, 2.9))
     for (name, values), (colour, style) in zip(lines.items(), SETTINGS, strict=False):
         ranked = np.quantile(values.flatten().double().numpy(), np.linspace(0, 1, 201))
