@@ -36,6 +36,11 @@ def test_bars_and_frames_are_what_the_layer_makes(narrow):
         torch.testing.assert_close(drawn, torch.cat(normalised(channels, layer)))
 
 
+def test_a_single_panel_has_the_whole_width():
+    figure = figures.responses({"one": (torch.tensor([100.0, 1.0]), LocalResponseNorm())})
+    assert len(figure.axes) == 1
+
+
 def test_shares_are_ranked():
     [axes] = figures.shares({"one": torch.tensor([1.0, 0.5, 0.75])}).axes
     ranked = axes.lines[0].get_ydata()

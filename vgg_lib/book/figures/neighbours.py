@@ -33,7 +33,7 @@ def responses(panels: Mapping[str, tuple[Tensor, LocalResponseNorm]], *, narrow:
     What is empty in a frame has been taken by the sum of squares; a bar above its frame has been made larger. Each
     panel has an axis of its own.
     """
-    columns = 2 if narrow else 3
+    columns = min(len(panels), 2 if narrow else 3)
     rows = -(-len(panels) // columns)
     size = (NARROW, 1.75 * rows + 0.5) if narrow else (WIDE, 1.9 * rows + 0.5)
     figure, axs = plt.subplots(rows, columns, figsize=size, squeeze=False)
