@@ -18,7 +18,7 @@ from vgg_lib.evidence.arms import arm
 from vgg_lib.evidence.claims import JITTER, S_LARGE, S_SMALL
 from vgg_lib.evidence.evidence import arms_beside, arms_of
 from vgg_lib.evidence.measures import SHARES
-from vgg_lib.evidence.recipes import normalised
+from vgg_lib.evidence.recipes import normalised, plain
 from vgg_lib.evidence.records import Evaluation
 
 
@@ -48,6 +48,16 @@ def known(**errors):
 )
 def test_a_step_from_one_network_to_another_is_told_with_its_sign_and_its_seeds(errors, says):
     assert step("C", "D", known(**errors)) == says
+
+
+def test_a_step_between_plain_networks_is_of_their_own_records():
+    some = known(B=[14.0], C=[20.0])
+    for network, error in (("B", 21.0), ("C", 23.5)):
+        one = arm(plain(network))
+        run = one.recipes[0].run(0)
+        some[run.key] = a_record(run, evaluations=(Evaluation(one.protocol, "validation", {"top1": error}),))
+    assert "rises by 2.50 points (1 seed" in step("B", "C", some, make=plain)
+    assert "rises by 6.00 points" in step("B", "C", some)
 
 
 PAPER = (

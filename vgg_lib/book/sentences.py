@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -14,17 +14,17 @@ from vgg_lib.book.scoreboard import effect
 from vgg_lib.evidence.arms import arm
 from vgg_lib.evidence.claims import claim
 from vgg_lib.evidence.differences import the_papers
-from vgg_lib.evidence.recipes import normalised
+from vgg_lib.evidence.recipes import Recipe, normalised
 from vgg_lib.evidence.rules import Equivalence, Superiority, contrasts
 from vgg_lib.evidence.store import Known
 from vgg_lib.evidence.verdicts import evidence, verdicts
 from vgg_lib.tasks.linear_svm import COSTS
 
 
-def step(old: str, new: str, known: Known | None = None) -> str:
-    """How the error changes from one normalised network to another: the mean over the seeds that both have."""
+def step(old: str, new: str, known: Known | None = None, *, make: Callable[[str], Recipe] = normalised) -> str:
+    """How the error changes from one network to another, trained alike: the mean over the seeds that both have."""
     known = evidence() if known is None else known
-    one, other = (arm(normalised(network)) for network in (old, new))
+    one, other = (arm(make(network)) for network in (old, new))
     changes = [other.error(known, seed) - one.error(known, seed) for seed in range(5)]
     there = [change for change in changes if not math.isnan(change)]
     if not there:
