@@ -133,6 +133,11 @@ def test_what_neighbours_leave_is_told_of_the_first_batch_before_and_after_train
         assert found["start"] != found["end"] and found["end"]["0.001"] < 0.9
 
 
+def test_a_net_without_response_normalisation_has_no_neighbours_to_measure():
+    with pytest.raises(InputError, match="'neighbours' has nothing to measure in network A:"):
+        record_measures(untrained(RUN), RUN, ["neighbours"])
+
+
 def iou(a, b):
     """Intersection over union of two boxes, in plain arithmetic."""
     width, height = (max(0, min(a[i + 2], b[i + 2]) - max(a[i], b[i])) for i in (0, 1))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from vgg_lib.book.figures.evidence import rows
+from vgg_lib.book.figures.evidence import differences, rows
 from vgg_lib.book.figures.neighbours import neighbours_left
 from vgg_lib.book.scoreboard import effect
 from vgg_lib.evidence.arms import arm
@@ -84,14 +84,16 @@ def beside_the_margin(name: str, known: Known | None = None) -> str:
 def warm_beside_longer(known: Known | None = None) -> str:
     """§3.1: how a warm D errs beside a cold one that had the epochs of A and D together."""
     _, warm, longer = rows("warm-start", known)
-    apart = [a - b for a, b in zip(warm.errors, longer.errors, strict=False) if not math.isnan(a - b)]
+    apart = differences(warm, longer)
     if not apart:
         return "A cold D with the epochs of A and D together is not recorded yet for any seed of a warm one."
-    points, seeds = f"{fmean(apart):+.2f}".replace("-", "−"), f"{len(apart)} seed{'s' * (len(apart) > 1)}"
-    return (
-        f"The error of the warm D less that of a cold one with the epochs of A and D together is {points} points "
-        f"({seeds} that both have)."
-    )
+    return f"The error of the warm D less that of a cold one with the epochs of A and D together is {_mean(apart)}."
+
+
+def _mean(apart: Sequence[float]) -> str:
+    """The mean of differences in points, with the number of seeds."""
+    points = f"{fmean(apart):+.2f}".replace("-", "−")
+    return f"{points} points ({len(apart)} seed{'s' * (len(apart) > 1)} that both have)"
 
 
 def each_contrast(name: str, known: Known | None = None) -> str:
@@ -123,14 +125,13 @@ def with_neighbours_and_without(known: Known | None = None) -> str:
         (at_255, a_at_255, "At the paper's input scale", 10),
     ):
         took = 100 - left[f"1 in {share}"].to_dict()[f"{one.name}: after training"]
-        apart = [a - b for a, b in zip(one.errors, other.errors, strict=True) if not math.isnan(a - b)]
+        apart = differences(one, other)
         if not apart or math.isnan(took):
             told.append(f"{place} no pair of A-LRN and A is recorded yet with what LRN took.")
             continue
-        points, seeds = f"{fmean(apart):+.2f}".replace("-", "−"), f"{len(apart)} seed{'s' * (len(apart) > 1)}"
         told.append(
             f"{place} LRN takes about {took:.1f} % or more from one number in {share} after training; the error "
-            f"of A-LRN less that of A is {points} points ({seeds} that both have)."
+            f"of A-LRN less that of A is {_mean(apart)}."
         )
     return " ".join(told)
 

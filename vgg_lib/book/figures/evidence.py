@@ -115,7 +115,7 @@ def one_size_up(name: str, known: Known | None = None) -> str:
     For a claim whose rule compares two arms, with the same two at another size beside it. Errors as :func:`rows`.
     """
     found = rows(name, known)
-    judged, above = (_differences(*(row for row in found if row.judges is judges)) for judges in (True, False))
+    judged, above = (differences(*(row for row in found if row.judges is judges)) for judges in (True, False))
     of = f"{len(above)} of {len(found[-1].errors)}"
     if not above:
         return f"Seeds recorded one size up: {of}."
@@ -132,9 +132,9 @@ def one_size_up(name: str, known: Known | None = None) -> str:
     return told.replace(" -", " −")
 
 
-def _differences(baseline: Row, challenger: Row) -> list[float]:
+def differences(baseline: Row, challenger: Row) -> list[float]:
     """The error of one arm less that of another, for each seed that both have."""
-    pairs = zip(baseline.errors, challenger.errors, strict=True)
+    pairs = zip(baseline.errors, challenger.errors, strict=False)  # one may want fewer seeds
     return [one - other for one, other in pairs if not math.isnan(one - other)]
 
 
