@@ -335,6 +335,8 @@ def test_runs_that_hardly_learn_do_not_press_the_others_together(visit):
         box = mark.bounding_box()
         assert abs(box["x"] + box["width"] / 2 - (track["x"] + track["width"])) < 3
     assert "4 err on more than the axis shows" in page.locator("output").inner_text()
+    assert stalled.locator(".dot.beyond").count() == 4  # the fifth diverged, which has a mark of its own
+    assert page.locator(".dot.beyond").count() == 4
 
 
 def test_two_rows_are_compared_seed_by_seed(visit):

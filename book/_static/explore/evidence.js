@@ -105,17 +105,19 @@ explore.kinds.evidence = (figure, chosen) => {
     el("div", {}, "Record ", el("code", {}, point.key), " of ", el("code", {}, `vgg_lib/records/${point.study}.jsonl`), "; ",
       el("a", { href: new URL(`../../${evidence.pages[point.study]}`, explore.base) }, "the page about it")));
 
-  const drawDot = (point, i, all, at) => {
+  const drawDot = (point, i, all, { at, beyond = () => false }) => {
     const apart = (i - (all.length - 1) / 2) * Math.min(5, 22 / all.length); // equal errors beside each other
     const { colour } = data.networks[point.network];
     const place = `left: ${at(point.error)}%; top: calc(50% + ${apart}px); --colour: ${colour}`;
+    const shape = point.outcome === "finished" && beyond(point.error) ? "beyond" : point.outcome;
     const dot = el("button", {
-      type: "button", class: `dot ${point.outcome}`, tabindex: -1, style: place, "aria-label": describe(point).join(". "),
+      type: "button", class: `dot ${shape}`, tabindex: -1, style: place, "aria-label": describe(point).join(". "),
     });
     return Object.assign(dot, { point });
   };
 
-  const drawRow = ({ points: [first, ...others], trusted, mean, low, high }, at, ticks, sets) => {
+  const drawRow = ({ points: [first, ...others], trusted, mean, low, high }, axis, sets) => {
+    const { at, ticks } = axis;
     const all = [first, ...others];
     const lost = all.some((point) => point.outcome === "diverged") ? ", no interval: diverged" : "";
     const spread = trusted ? ` (${low.toFixed(1)} to ${high.toFixed(1)})` : lost;
@@ -127,7 +129,7 @@ explore.kinds.evidence = (figure, chosen) => {
         ticks.map((tick) => el("i", { style: `left: ${at(tick)}%` })),
         trusted && el("span", { class: "interval", style: `left: ${at(low)}%; right: ${100 - at(high)}%` }),
         others.length > 0 && el("span", { class: "mean", style: `left: ${at(mean)}%` }),
-        all.map((point, i) => drawDot(point, i, all, at))));
+        all.map((point, i) => drawDot(point, i, all, axis))));
   };
 
   const summary = (picked, rows, hidden, beyond) => {
@@ -140,7 +142,7 @@ explore.kinds.evidence = (figure, chosen) => {
     return [`${shown}, ${count(rows.length, "row")}`, ...one].join("; ") + "."
       + (hidden ? ` ${count(hidden, "result")} of single seeds not shown.` : "")
       + (lost ? ` ${lost} diverged: at the right end, counted as 90\u00a0%.` : "")
-      + (far ? ` ${far} ${far === 1 ? "errs" : "err"} on more than the axis shows: at the right end.` : "")
+      + (far ? ` ${far} ${far === 1 ? "errs" : "err"} on more than the axis shows: at the right end, pointing right.` : "")
       + (failed ? ` ${failed} failed and have no error.` : "");
   };
 
@@ -173,7 +175,7 @@ explore.kinds.evidence = (figure, chosen) => {
           el("span", { class: "zero", style: `left: ${axis.at(0)}%` }),
           trusted && el("span", { class: "interval", style: `left: ${axis.at(low)}%; right: ${100 - axis.at(high)}%` }),
           el("span", { class: "mean", style: `left: ${axis.at(mean)}%` }),
-          pairs.map(([point, n], i) => Object.assign(drawDot({ ...point, error: n }, i, pairs, axis.at), { point }))))),
+          pairs.map(([point, n], i) => Object.assign(drawDot({ ...point, error: n }, i, pairs, axis), { point }))))),
       explore.axisNodes(axis, "difference of top-1 errors, points, seed by seed"),
     ];
   };
@@ -189,7 +191,7 @@ explore.kinds.evidence = (figure, chosen) => {
     says.textContent = rows.length ? summary(shown, rows, picked.length - shown.length, axis.beyond)
       : "No record fits: choose other records, or more networks.";
     chart.replaceChildren(
-      el("ul", {}, rows.map((row) => drawRow(row, axis.at, axis.ticks, sets))),
+      el("ul", {}, rows.map((row) => drawRow(row, axis, sets))),
       explore.axisNodes(axis, "top-1 error, %: less is better"),
       ...difference(rows, sets), tip);
     if (rows.length) chart.querySelector(".dot").tabIndex = 0;
