@@ -103,6 +103,15 @@ def test_a_layer_that_does_next_to_nothing_is_told_with_its_sign_and_its_verdict
     assert f"is {apart - 0.05:+.2f} (".replace("-", "−") in said and "differ by 0.6 points" in said
 
 
+def test_the_constant_by_itself_is_told_once_it_is_recorded():
+    known = with_lrn(-0.8)
+    assert "which no run has by itself yet" in findings.idle_layer(known)
+    alone = [record_of(plain("A-constant").run(seed), 21.5 + (seed % 2) / 10) for seed in range(3)]
+    said = findings.idle_layer(known | {record.key: record for record in alone})
+    assert "with the constant alone less that of A is −0.50 points (95 %: −0.50 to −0.50; 3 seeds" in said
+    assert "likely cause" not in said
+
+
 def test_a_layer_that_does_next_to_nothing_made_a_difference():
     found = verdicts(evidence())["lrn"]
     assert found.high < 0, "the headline on the front page says that the network erred less"

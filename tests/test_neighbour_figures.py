@@ -57,13 +57,11 @@ def test_what_neighbours_left_is_told_before_and_after_training_as_means_over_se
     table = figures.neighbours_left(known)
     assert list(table.columns) == ["seeds", "1 in 1000", "1 in 100", "1 in 10", "1 in 2"]
     assert list(table.index) == [
-        f"A-LRN, {way}: {when} training"
-        for way in ("plain, He's weights", "paper's input scale, Glorot's weights")
-        for when in ("before", "after")
+        f"{network}: {when} training" for network in ("A-LRN", "A-LRN-strong") for when in ("before", "after")
     ]
     assert table.iloc[0].tolist() == ["2 of 10", 98, 99, 100, 100]
     assert table.iloc[1].tolist() == ["2 of 10", 85, 85, 85, 85]
-    assert table.iloc[2:]["seeds"].tolist() == ["0 of 3"] * 2 and table.iloc[2:, 1:].isna().all(axis=None)
+    assert table.iloc[2:]["seeds"].tolist() == ["0 of 10"] * 2 and table.iloc[2:, 1:].isna().all(axis=None)
 
 
 @pytest.mark.parametrize("narrow", [False, True])

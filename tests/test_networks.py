@@ -103,8 +103,12 @@ def test_the_narrow_net_of_large_filters_has_as_many_convolution_weights_as_b():
 
 
 @pytest.mark.parametrize(
-    ("name", "layers"),  # Table 1; the controls have a layer for each stage
-    {"A": 11, "A-LRN": 11, "B": 13, "C": 16, "D": 16, "E": 19, "B-5x5": 8, "B-5x5-narrow": 8, "D-7x7": 8}.items(),
+    ("name", "layers"),  # Table 1; the controls of large filters have a layer for each stage
+    [
+        *((name, 11) for name in ("A", "A-LRN", "A-constant", "A-LRN-strong")),
+        *(("B", 13), ("C", 16), ("D", 16), ("E", 19)),
+        *((name, 8) for name in ("B-5x5", "B-5x5-narrow", "D-7x7")),
+    ],
 )
 def test_depth_in_weight_layers(name, layers):
     assert NETWORKS[name].weight_layers == len(vgg(name, image_size=32, width=1 / 60).weight_layers()) == layers

@@ -102,6 +102,21 @@ def test_maps_without_a_layout_of_their_own_are_normalised_too(shape):
     assert a.grad.shape == shape
 
 
+@pytest.mark.parametrize(("network", "alpha"), [("A-constant", 0), ("A-LRN-strong", 0.49)])
+def test_the_controls_of_a_lrn_have_its_layer_with_another_alpha(network, alpha):
+    net, a_lrn = (vgg(name, image_size=32, width=1 / 8) for name in (network, "A-LRN"))
+    net.load_state_dict(a_lrn.state_dict())
+    x = torch.randn(1, 3, 32, 32)
+    a = net.features[:2](x)
+    torch.testing.assert_close(net.features[:3](x), alexnets_formula(a, alpha=alpha))
+    share = (net.features[:3](x) / (a * 2**-0.75))[a > 0]
+    if alpha == 0:
+        torch.testing.assert_close(share, torch.ones_like(share))
+    else:  # what AlexNet's takes of inputs 70 times as large
+        assert share.min() < 0.9
+        torch.testing.assert_close(70 * net.features[:3](x), a_lrn.features[2](70 * a))
+
+
 def test_a_lrn_normalises_behind_the_first_relu():
     net = vgg("A-LRN", image_size=32, width=1 / 8)
     x = 100 * torch.randn(1, 3, 32, 32)

@@ -7,12 +7,12 @@ from vgg_lib.book.sentences import (
     beside_the_margin,
     beside_the_papers,
     chosen_costs,
+    constant_and_neighbours,
     each_contrast,
     seven_percent,
     step,
     warm_beside_longer,
     where_worse,
-    with_neighbours_and_without,
 )
 from vgg_lib.evidence.arms import arm
 from vgg_lib.evidence.claims import JITTER, S_LARGE, S_SMALL
@@ -156,7 +156,7 @@ def test_it_is_told_where_jitter_is_worse(fixed, jittered, says):
 def test_an_equivalence_is_told_beside_0_and_beside_its_margin(differences, says):
     a = [22.0, 21.0, 23.0, 22.5][: len(differences)]
     with_lrn = [one + apart for one, apart in zip(a, differences, strict=True)]
-    assert says in beside_the_margin("lrn", response_normalised(small_lrn=with_lrn, small_a=a))
+    assert says in beside_the_margin("lrn", response_normalised(lrn=with_lrn, a=a))
 
 
 def test_only_an_equivalence_has_a_margin():
@@ -191,14 +191,13 @@ def test_the_chosen_c_are_counted():
 
 
 def response_normalised(**errors):
-    """Records of A and A-LRN at inputs of size 1 and to 255: errors of seeds 0, 1, …; A-LRN's with what LRN took."""
-    left = {"small": {"0.001": 0.998, "0.1": 1.0}, "large": {"0.001": 0.3, "0.1": 0.6}}
+    """Records of A-LRN, A and both controls: errors of seeds 0, 1, …, and what layers took."""
+    left = {"lrn": {"0.001": 0.998, "0.1": 1.0}, "strong": {"0.001": 0.3, "0.1": 0.6}}
     found = {}
     arms = [one for one, _ in (*arms_of("lrn"), *arms_beside("lrn"))]
-    for name, one in zip(("small_lrn", "small_a", "large_lrn", "large_a"), arms, strict=True):
-        told = {str(share): 1.0 for share in SHARES} | left[name.split("_")[0]]
-        before = dict.fromkeys(told, 0.5)
-        measured = {"neighbours": {"start": before, "end": told}} if name.endswith("lrn") else {}
+    for name, one in zip(("lrn", "a", "constant", "strong"), arms, strict=True):
+        told = {str(share): 1.0 for share in SHARES} | left.get(name, {})
+        measured = {"neighbours": {"start": dict.fromkeys(told, 0.5), "end": told}} if name in left else {}
         for seed, error in enumerate(errors.get(name, ())):
             run = one.recipes[0].run(seed)
             test = Evaluation(one.protocol, "validation", {"top1": error})
@@ -210,18 +209,22 @@ def response_normalised(**errors):
     ("errors", "says"),
     [
         (
-            {"small_lrn": [21.0]},
-            "With inputs of size 1 no pair of A-LRN and A is recorded yet with what LRN took. "
-            "At the paper's input scale no pair of A-LRN and A is recorded yet with what LRN took.",
+            {"lrn": [21.0]},
+            "The layer of A-LRN takes about 0.2 % or more from one number in 1000 after training. What the layer of "
+            "A-LRN-strong takes is not recorded yet. The error of A-LRN less that of A is not known yet. The error of "
+            "A-constant less that of A is not known yet. The error of A-LRN less that of A-constant is not known yet. "
+            "The error of A-LRN-strong less that of A-constant is not known yet.",
         ),
         (
-            {"small_lrn": [21.0, 21.2, 9.0], "small_a": [22.0, 22.0], "large_lrn": [23.0], "large_a": [22.9]},
-            "With inputs of size 1 LRN takes about 0.2 % or more from one number in 1000 after training; the error of "
-            "A-LRN less that of A is −0.90 points (2 seeds that both have). At the paper's input scale LRN takes about "
-            "40.0 % or more from one number in 10 after training; the error of A-LRN less that of A is +0.10 points (1 "
+            {"lrn": [21, 21.2, 9], "a": [22, 22], "constant": [21, 21, 9], "strong": [22]},
+            "The layer of A-LRN takes about 0.2 % or more from one number in 1000 after training. The layer of "
+            "A-LRN-strong takes about 40.0 % or more from one number in 10 after training. The error of A-LRN less "
+            "that of A is −0.90 points (2 seeds that both have). The error of A-constant less that of A is −1.00 "
+            "points (2 seeds that both have). The error of A-LRN less that of A-constant is +0.07 points (95 %: −0.22 "
+            "to +0.35; 3 seeds that both have). The error of A-LRN-strong less that of A-constant is +1.00 points (1 "
             "seed that both have).",
         ),
     ],
 )
-def test_response_normalisation_is_told_at_both_input_scales(errors, says):
-    assert with_neighbours_and_without(response_normalised(**errors)) == says
+def test_response_normalisation_is_told_beside_its_constant(errors, says):
+    assert constant_and_neighbours(response_normalised(**errors)) == says

@@ -159,7 +159,7 @@ def test_whatever_comes_out_a_study_comes_to_an_end(name, seed):
         done = chance.sample(missing, chance.randint(1, len(missing)))
         records |= known(*((run, chosen(chance)) for run in done))
         runs = one.runs(records)
-        assert len({run.key for run in runs}) == len(runs) <= 130
+        assert len({run.key for run in runs}) == len(runs) <= 140
         assert records.keys() <= {run.key for run in runs}  # nothing was trained in vain
         # The validation images are for what judges a claim.
         assert {run.test_set for run in runs} == {"validation" if name in verdicts.STUDIES else "held-out"}

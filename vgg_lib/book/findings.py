@@ -8,8 +8,10 @@ from typing import Any
 
 from scipy.stats import spearmanr
 
+from vgg_lib.book.figures.evidence import differences, rows
 from vgg_lib.book.figures.neighbours import neighbours_left
 from vgg_lib.book.scoreboard import effect
+from vgg_lib.book.sentences import mean_apart
 from vgg_lib.evidence.differences import error_of
 from vgg_lib.evidence.recipes import RATE_NORMALISED, Recipe, normalised, plain
 from vgg_lib.evidence.records import Record
@@ -91,6 +93,13 @@ def idle_layer(known: Known) -> str:
     """§2.1: how A-LRN errs beside A where its layer is a constant, and what the layer takes all the same."""
     found = verdicts(known)["lrn"]
     assert found is not None and found.effect is not None
+    _, a, constant, _ = rows("lrn", known)
+    by_itself = differences(constant, a)
+    cause = (
+        f"The error of a network with the constant alone less that of A is {mean_apart(by_itself)}."
+        if by_itself
+        else "The constant is the likely cause, which no run has by itself yet."
+    )
     table = neighbours_left(known)["1 in 1000"].to_dict()
     took = 100 - next(left for name, left in table.items() if str(name).endswith("after training"))
     b, c = (error_of(3, network=name, S="256") for name in "BC")
@@ -99,8 +108,8 @@ def idle_layer(known: Known) -> str:
         "inputs of size 1, response normalisation with AlexNet's parameters is a division by a constant: beyond that, "
         f"it takes no more than about {took:.1f} % from 999 in 1000 of the numbers above 0. The error of A-LRN less "
         f"that of A is {effect(found)}, over {found.seeds[0]} seeds. The rule asks whether the difference is less than "
-        f"a point: {status(found)}. The constant is the likely cause, which no run has by itself. For comparison, the "
-        f"paper's B and C differ by {b - c:.1f} points ({{ref}}`chapter 5 <ch05>`)."
+        f"a point: {status(found)}. {cause} For comparison, the paper's B and C differ by {b - c:.1f} points "
+        "({ref}`chapter 5 <ch05>`)."
     )
 
 

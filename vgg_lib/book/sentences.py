@@ -16,6 +16,7 @@ from vgg_lib.evidence.claims import claim
 from vgg_lib.evidence.differences import the_papers
 from vgg_lib.evidence.recipes import Recipe, normalised
 from vgg_lib.evidence.rules import Equivalence, Superiority, contrasts
+from vgg_lib.evidence.statistics import paired_difference
 from vgg_lib.evidence.store import Known
 from vgg_lib.evidence.verdicts import evidence, verdicts
 from vgg_lib.tasks.linear_svm import COSTS
@@ -83,17 +84,24 @@ def beside_the_margin(name: str, known: Known | None = None) -> str:
 
 def warm_beside_longer(known: Known | None = None) -> str:
     """§3.1: how a warm D errs beside a cold one that had the epochs of A and D together."""
-    _, warm, longer = rows("warm-start", known)
-    apart = differences(warm, longer)
+    _, warm, cold = rows("warm-start", known)
+    apart = differences(warm, cold)
     if not apart:
         return "A cold D with the epochs of A and D together is not recorded yet for any seed of a warm one."
-    return f"The error of the warm D less that of a cold one with the epochs of A and D together is {_mean(apart)}."
+    longer = "a cold one with the epochs of A and D together"
+    return f"The error of the warm D less that of {longer} is {mean_apart(apart)}."
 
 
-def _mean(apart: Sequence[float]) -> str:
-    """The mean of differences in points, with the number of seeds."""
-    points = f"{fmean(apart):+.2f}".replace("-", "−")
-    return f"{points} points ({len(apart)} seed{'s' * (len(apart) > 1)} that both have)"
+def mean_apart(apart: Sequence[float]) -> str:
+    """The mean of paired differences in points, its 95 % interval from three seeds on, and the number of seeds.
+
+    Raises ``statistics.StatisticsError`` where there is none.
+    """
+    seeds = f"{len(apart)} seed{'s' * (len(apart) > 1)} that both have"
+    if len(apart) > 2:
+        _, low, high = paired_difference(apart)
+        seeds = f"95 %: {low:+.2f} to {high:+.2f}; {seeds}"
+    return f"{fmean(apart):+.2f} points ({seeds})".replace("-", "−")
 
 
 def each_contrast(name: str, known: Known | None = None) -> str:
@@ -115,23 +123,23 @@ def each_contrast(name: str, known: Known | None = None) -> str:
     return f"The effect, with its interval: {'; '.join(told)}."
 
 
-def with_neighbours_and_without(known: Known | None = None) -> str:
-    """What response normalisation takes after training, and how A-LRN errs beside A, at both input scales."""
-    plain, plain_a, at_255, a_at_255 = rows("lrn", known)
+def constant_and_neighbours(known: Known | None = None) -> str:
+    """What response normalisation takes after training, and how nets err with it, its constant alone, or neither."""
+    lrn, a, constant, strong = rows("lrn", known)
     left = neighbours_left(known)
     told = []
-    for one, other, place, share in (
-        (plain, plain_a, "With inputs of size 1", 1000),
-        (at_255, a_at_255, "At the paper's input scale", 10),
-    ):
+    for one, share in ((lrn, 1000), (strong, 10)):
         took = 100 - left[f"1 in {share}"].to_dict()[f"{one.name}: after training"]
-        apart = differences(one, other)
-        if not apart or math.isnan(took):
-            told.append(f"{place} no pair of A-LRN and A is recorded yet with what LRN took.")
-            continue
         told.append(
-            f"{place} LRN takes about {took:.1f} % or more from one number in {share} after training; the error "
-            f"of A-LRN less that of A is {_mean(apart)}."
+            f"What the layer of {one.name} takes is not recorded yet."
+            if math.isnan(took)
+            else f"The layer of {one.name} takes about {took:.1f} % or more from one number in {share} after training."
+        )
+    for one, other in ((lrn, a), (constant, a), (lrn, constant), (strong, constant)):
+        apart = differences(one, other)
+        told.append(
+            f"The error of {one.name} less that of {other.name} is "
+            + (f"{mean_apart(apart)}." if apart else "not known yet.")
         )
     return " ".join(told)
 

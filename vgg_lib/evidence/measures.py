@@ -21,7 +21,7 @@ from vgg_lib.data.rescaling import middle
 from vgg_lib.networks.model import VGG
 from vgg_lib.networks.response_norm import LocalResponseNorm
 from vgg_lib.networks.signals import Signal
-from vgg_lib.networks.table import LRN, NETWORKS
+from vgg_lib.networks.table import NETWORKS
 from vgg_lib.tasks.box_file import Boxed, boxed, boxed_from_file
 from vgg_lib.tasks.boxes import WHOLE
 from vgg_lib.tasks.carried_photographs import FOLDER, carried_photographs
@@ -240,6 +240,10 @@ def neighbours(trained: Trained, root: str | Path | None = None) -> dict[str, An
     return {when: _shares(net, crops) for when, net in (("start", learner.net), ("end", trained.net))}
 
 
+def _has_neighbours(run: Run) -> bool:
+    return any(layer.kind == "lrn" and layer.alpha > 0 for layer in NETWORKS[run.network].layers())
+
+
 def _shares(net: VGG, crops: Tensor) -> dict[str, float]:
     """Quantiles of what the net's only response normalisation leaves of its inputs above 0."""
     [layer] = (layer for layer in net.modules() if isinstance(layer, LocalResponseNorm))
@@ -259,7 +263,7 @@ MEASURES = {
     **{name: box_error(name) for name in BOX_NETS},
     "boxes on photographs": Measure(boxes_on_photographs, _box_file),
     "boxes on carried photographs": Measure(boxes_on_carried_photographs, _box_file),
-    "neighbours": Measure(neighbours, fits=lambda run: LRN in NETWORKS[run.network].layers()),
+    "neighbours": Measure(neighbours, fits=_has_neighbours),
     "pixels": Measure(transfer_of_pixels, _transfer_photos),
     "signals": Measure(signals_on_the_way, of_diverged=True),
     "transfer": Measure(transfer, _transfer_photos),

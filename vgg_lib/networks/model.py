@@ -58,7 +58,7 @@ class VGG(nn.Module):
                     features.append(nn.BatchNorm2d(spec.out_channels))
                 features.append(nn.ReLU(inplace=True))
             elif spec.layer.kind == "lrn":
-                features.append(LocalResponseNorm())
+                features.append(LocalResponseNorm(alpha=spec.layer.alpha))
             else:
                 # The largest value is the same before a ReLU as behind it, and so is its gradient, bit for bit:
                 # pooled first, a quarter of the values is left to rectify.

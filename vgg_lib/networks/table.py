@@ -28,7 +28,8 @@ class Layer:
     """One layer that works on feature maps: what it is, and how far it reaches.
 
     ``kernel``, ``stride`` and ``padding`` are in pixels of the layer's own input; ``channels`` is
-    the number of output channels at ``width=1``, 0 for a layer that keeps its input's channels.
+    the number of output channels at ``width=1``, 0 for a layer that keeps its input's channels. ``alpha`` says how much
+    the neighbours count in response normalisation, and is of no other layer.
     """
 
     kind: Literal["conv", "lrn", "pool"]
@@ -36,6 +37,7 @@ class Layer:
     kernel: int = 1
     stride: int = 1
     padding: int = 0
+    alpha: float = 1e-4
 
 
 def conv(channels: int, kernel: int = 3, padding: int | None = None) -> Layer:
@@ -52,6 +54,13 @@ def conv(channels: int, kernel: int = 3, padding: int | None = None) -> Layer:
 
 #: Local response normalisation with AlexNet's parameters (§2.1), after the ReLU of the layer before it.
 LRN = Layer("lrn")
+
+#: What LRN is without neighbours: a division by k^β, about 1.7.
+CONSTANT = Layer("lrn", alpha=0.0)
+
+#: LRN that takes from inputs of size 1 what AlexNet's takes from inputs of size 70, which is about that of photographs
+#: of 0 to 255 less their mean.
+STRONG_LRN = Layer("lrn", alpha=1e-4 * 70**2)
 
 #: The 2×2 max-pool, stride 2, that ends every stage (§2.1).
 POOL = Layer("pool", kernel=2, stride=2)
@@ -90,12 +99,16 @@ class Network:
         return sum(layer.kind == "conv" for layer in self.layers()) + 3
 
 
-#: Table 1, one column per network, and three controls that trade stacks of 3×3 for single large filters.
-#: ``B-5x5`` is the shallow net of §4.1, ``B-5x5-narrow`` the same with as many weights in its convolutions as B;
-#: ``D-7x7`` applies §2.3's argument to the whole of D.
+#: What all of A is behind its first stage.
+_REST_OF_A = ((conv(128),), (conv(256),) * 2, (conv(512),) * 2, (conv(512),) * 2)
+
+#: Table 1, one column per network, and five controls. Two have another layer where A-LRN has LRN: ``A-constant`` what
+#: is left of it without neighbours, ``A-LRN-strong`` one whose neighbours count at inputs of size 1 as well.
+#: Three trade stacks of 3×3 for single large filters: ``B-5x5`` is the shallow net of §4.1, ``B-5x5-narrow`` the same
+#: with as many weights in its convolutions as B; ``D-7x7`` applies §2.3's argument to the whole of D.
 NETWORKS: dict[str, Network] = {
-    "A": Network((conv(64),), (conv(128),), (conv(256),) * 2, (conv(512),) * 2, (conv(512),) * 2),
-    "A-LRN": Network((conv(64), LRN), (conv(128),), (conv(256),) * 2, (conv(512),) * 2, (conv(512),) * 2),
+    "A": Network((conv(64),), *_REST_OF_A),
+    "A-LRN": Network((conv(64), LRN), *_REST_OF_A),
     "B": Network(*((conv(c),) * 2 for c in (64, 128, 256, 512, 512))),
     "C": Network(
         (conv(64),) * 2,
@@ -104,6 +117,8 @@ NETWORKS: dict[str, Network] = {
     ),
     "D": Network((conv(64),) * 2, (conv(128),) * 2, *((conv(c),) * 3 for c in (256, 512, 512))),
     "E": Network((conv(64),) * 2, (conv(128),) * 2, *((conv(c),) * 4 for c in (256, 512, 512))),
+    "A-constant": Network((conv(64), CONSTANT), *_REST_OF_A),
+    "A-LRN-strong": Network((conv(64), STRONG_LRN), *_REST_OF_A),
     "B-5x5": Network(*((conv(c, kernel=5),) for c in (64, 128, 256, 512, 512))),
     "B-5x5-narrow": Network(*((conv(c, kernel=5),) for c in (60, 120, 240, 476, 476))),
     "D-7x7": Network((conv(64, kernel=5),), (conv(128, kernel=5),), *((conv(c, kernel=7),) for c in (256, 512, 512))),

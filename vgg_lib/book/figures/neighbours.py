@@ -14,7 +14,7 @@ from torch import Tensor
 from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
 from vgg_lib.book.figures.evidence import rows
 from vgg_lib.book.figures.style import BLACK, COLOURS, GREEN, GREY, ORANGE, SETTINGS, VERMILION
-from vgg_lib.evidence.evidence import arms_beside, arms_of
+from vgg_lib.evidence.evidence import arms_beside, arms_of, wanted
 from vgg_lib.evidence.measures import SHARES
 from vgg_lib.evidence.store import Known
 from vgg_lib.evidence.verdicts import evidence
@@ -78,15 +78,15 @@ def shares(lines: Mapping[str, Tensor], *, narrow: bool = False) -> Figure:
 
 
 def neighbours_left(known: Known | None = None) -> pd.DataFrame:
-    """How much response normalisation left in the recorded runs of A-LRN, in percent of what k alone would leave.
+    """How much response normalisation left in the recorded runs, in percent of what k alone would leave.
 
-    A row for each way of training, before and after it; a column for what one number in 1000, 100, 10 and 2 has at
+    A row for each network that has it, before and after it; a column for what one number in 1000, 100, 10 and 2 has at
     most. Means over the seeds, nan where none is recorded. Without ``known``, of the records of the library.
     """
     known = evidence() if known is None else known
     table = {}
     for row, (arm, seeds) in zip(rows("lrn", known), [*arms_of("lrn"), *arms_beside("lrn")], strict=True):
-        if row.network != "A-LRN":
+        if "neighbours" not in wanted(arm.recipes[0].run(0)).measures:
             continue
         records = [one for seed in range(seeds) for one in arm.records(known, seed)]
         left = [one.measurements["neighbours"] for one in records if "neighbours" in one.measurements]

@@ -22,6 +22,8 @@ COLOURS: dict[str, str] = {
     "C": ORANGE,
     "D": VERMILION,
     "E": PURPLE,
+    "A-constant": "#A9C7DE",
+    "A-LRN-strong": "#00426B",
     "B-5x5": "#7FC8AE",
     "B-5x5-narrow": "#B9DDCF",
     "D-7x7": "#F0A978",
