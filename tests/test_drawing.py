@@ -133,6 +133,18 @@ def test_there_is_no_box_for_a_claim_that_does_not_exist():
         chapter.verdict("magic")
 
 
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        ("depth", "Smallest effect that this test could see by itself"),
+        ("lrn", "Smallest margin that this test could show by itself"),
+    ],
+)
+def test_a_claim_of_no_difference_has_a_margin_where_others_have_an_effect(name, head):
+    found = Judgement("inconclusive", (5, 5), effect=0.5, low=0.1, high=0.9, p=0.2, smallest_detectable=0.4)
+    assert pieces.Box(claim(name), found).lines()[head] == "0.40 points"
+
+
 @pytest.mark.parametrize(("waits", "p", "said"), [(True, 0.01, True), (False, 0.01, False), (True, 0.2, False)])
 def test_a_verdict_that_a_milder_correction_could_change_says_so(waits, p, said):
     found = Judgement("reproduced", (5, 5), "points", effect=2.0, low=1.0, high=3.0, p=p).at(0.2, waits=waits)

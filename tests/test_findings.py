@@ -81,6 +81,10 @@ def test_errors_are_means_over_the_seeds_that_are_there():
     records = [record_of(run, error) for run, error in zip(runs, (16, 15, 14, 13, 14, 13, 13, 12), strict=True)]
     said = findings.first_two_layers({record.key: record for record in records})
     assert "A (11 layers) 15.5 %" in said and "D (16 layers) 12.5 %" in said and "over 2 seeds" in said
+    assert "E, with" not in said
+    of_e = record_of(normalised("E").run(0), 12.0)
+    said = findings.first_two_layers({record.key: record for record in [*records, of_e]})
+    assert "over 2 seeds" in said and "E, with 19 layers, errs on 12.0 % here (1 seed)" in said
 
 
 def with_lrn(apart):

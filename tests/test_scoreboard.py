@@ -138,6 +138,8 @@ def test_figure_table_and_verdicts_say_the_same(monkeypatch, seeds):
         assert [row["effect"], row["95 % from"], row["to"]] == [
             round(n, 2) for n in (judgement.effect, judgement.low, judgement.high)
         ]
+        p = judgement.p_holm
+        assert row["corrected p"] == ("–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}")
         assert one.ours[0] * one.unit == pytest.approx(judgement.effect)
         assert dot.get_offsets()[0][0] == pytest.approx(min(max(one.ours[0], ENDS[0]), ENDS[1]))
         assert to_hex(dot.get_facecolor()[0]) == VERDICTS[judgement.verdict].lower()

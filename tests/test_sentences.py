@@ -114,8 +114,8 @@ def test_both_contrasts_of_the_jitter_claim_are_told_with_their_intervals():
     assert each_contrast("jitter", of_scales(small=[14.0] * 5, jitter=[11.0] * 5)) == none
     found = each_contrast("jitter", of_scales(small=[14.0, 14.2], large=[11.0, 11.2], jitter=[11.5, 11.7]))
     assert found == (
-        "The effect, with its interval: against D, S = 73, Q = 73 it is +2.50 (+2.50 to +2.50) points; "
-        "against D, S = 110, Q = 110 it is −0.50 (−0.50 to −0.50) points."
+        "The effect, with its interval and its p by itself: against D, S = 73, Q = 73 it is +2.50 (+2.50 to +2.50) "
+        "points, p < 0.001; against D, S = 110, Q = 110 it is −0.50 (−0.50 to −0.50) points, p < 0.001."
     )
     with pytest.raises(TypeError, match="compares nothing with baselines"):
         each_contrast("lrn")
@@ -134,8 +134,8 @@ def test_both_contrasts_of_the_jitter_claim_are_told_with_their_intervals():
             {64: [14.0], 73: [12.0]},
             "The mean error for jitter is above that for S = 73 at Q = 64 and at no other Q (seeds: 1 and 2).",
         ),
-        ({64: [13.0]}, {64: [12.0]}, "The mean error for jitter is above that for S = 73 at no Q (seeds: 1 and 1)."),
-        ({64: [13.0]}, {64: [14.0]}, "The mean error for jitter is above that for S = 73 at every Q (seeds: 1 and 1)."),
+        ({64: [13.0]}, {64: [12.0]}, "The mean error for jitter is above that for S = 73 at no Q (1 seed of each)."),
+        ({64: [13.0]}, {64: [14.0]}, "The mean error for jitter is above that for S = 73 at every Q (1 seed of each)."),
     ],
 )
 def test_it_is_told_where_jitter_is_worse(fixed, jittered, says):

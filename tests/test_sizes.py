@@ -106,3 +106,5 @@ def test_nets_of_one_network_have_its_colour_and_styles_of_their_own():
     assert [(line.get_color(), line.get_linestyle()) for line in means] == [
         (COLOURS["D"], style) for _, style in SETTINGS[:2]
     ]
+    below = [line for line in axes.lines if min(line.get_ydata()) < 0]
+    assert [line.get_marker() for line in means] == [line.get_marker() for line in below] == ["o", "s"]

@@ -15,7 +15,7 @@ from vgg_lib.book.scoreboard import effect
 from vgg_lib.evidence.claims import Claim, claim
 from vgg_lib.evidence.evidence import study_of
 from vgg_lib.evidence.price import runs_of
-from vgg_lib.evidence.rules import Judgement
+from vgg_lib.evidence.rules import Equivalence, Judgement
 from vgg_lib.evidence.store import Known
 from vgg_lib.evidence.verdicts import evidence, status, verdicts
 
@@ -120,7 +120,9 @@ class Box:
                     "correction can become milder"
                 )
         if judged.smallest_detectable is not None:
-            lines["Smallest effect that this test could see by itself"] = f"{judged.smallest_detectable:.2f} points"
+            equivalent = isinstance(self.claim.rule, Equivalence)
+            what = "margin that this test could show" if equivalent else "effect that this test could see"
+            lines[f"Smallest {what} by itself"] = f"{judged.smallest_detectable:.2f} points"
         if judged.mixed:
             lines["Its records come from"] = ", ".join(judged.mixed)
         return lines

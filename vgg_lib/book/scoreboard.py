@@ -57,7 +57,8 @@ def standings(known: Known | None = None) -> list[Standing]:
 def standings_table(known: Known | None = None) -> pd.DataFrame:
     """All claims that a test judges, a row each, in points: what the paper has, what was found, what could be seen.
 
-    The smallest effect, or margin, that the test could see is known when its seeds are whole.
+    The smallest effect, or margin, that the test could see is known when its seeds are whole, and so is the p that
+    decides.
     """
     rows, papers = {}, the_papers()
     for name, judgement in verdicts(known).items():
@@ -69,11 +70,16 @@ def standings_table(known: Known | None = None) -> pd.DataFrame:
                 "to": judgement.high,
                 "the paper's": papers[name].points if name in papers else None,
                 "smallest seen": judgement.smallest_detectable,
+                "corrected p": _told(judgement.p_holm),
                 "seeds": "{} of {}".format(*judgement.seeds),
             }
     numbers = ["effect", "95 % from", "to", "the paper's", "smallest seen"]
     frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("claim")
     return frame.astype(dict.fromkeys(numbers, float)).round(2)
+
+
+def _told(p: float | None) -> str:
+    return "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def price_table(known: Known | None = None) -> pd.DataFrame:

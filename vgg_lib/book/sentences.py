@@ -105,7 +105,7 @@ def mean_apart(apart: Sequence[float]) -> str:
 
 
 def each_contrast(name: str, known: Known | None = None) -> str:
-    """The contrast with each baseline of a claim's rule, with its interval: a box shows the smallest alone.
+    """The contrast with each baseline of a claim's rule, with its own interval and p: a box shows the smallest alone.
 
     Raises ``TypeError`` for a claim that no such rule judges.
     """
@@ -117,10 +117,11 @@ def each_contrast(name: str, known: Known | None = None) -> str:
     if not estimates:
         return "No effect is known yet: fewer than two seeds have all the trainings that are compared."
     told = [
-        f"against {row.name} it is {effect(replace(judgement, effect=found.effect, low=found.low, high=found.high))}"
+        f"against {row.name} it is {effect(replace(judgement, effect=found.effect, low=found.low, high=found.high))}, "
+        + (f"p = {found.p:.2g}" if found.p >= 0.001 else "p < 0.001")
         for row, found in zip(rows(name, known, beside=False), estimates, strict=False)
     ]
-    return f"The effect, with its interval: {'; '.join(told)}."
+    return f"The effect, with its interval and its p by itself: {'; '.join(told)}."
 
 
 def constant_and_neighbours(known: Known | None = None) -> str:
@@ -176,6 +177,7 @@ def where_worse(errors: Mapping[str, Mapping[int, Sequence[float]]], name: str) 
             continue
         at = f"at Q = {', '.join(map(str, worse))} and at no other Q" if worse else "at no Q"
         at = "at every Q" if worse == both else at
-        seeds = [max(len(of[q]) for q in both) for of in (mine, theirs)]
-        told.append(f"The mean error for {name} is above that for {other} {at} (seeds: {seeds[0]} and {seeds[1]}).")
+        one, two = (max(len(of[q]) for q in both) for of in (mine, theirs))
+        seeds = f"seeds: {one} and {two}" if one != two else f"{one} seed{'s' * (one > 1)} of each"
+        told.append(f"The mean error for {name} is above that for {other} {at} ({seeds}).")
     return " ".join(told)

@@ -166,7 +166,7 @@ CLAIMS: dict[str, Claim] = {
         Claim(
             "depth",
             "depth",
-            "Depth lowers the error, from 11 weight layers to 16",
+            "Depth lowers the error of batch-normalised networks, from 11 weight layers to 16",
             "§4.1, Table 3",
             lambda: _line(3, ["A", "B", "C", "D", "E"], S="256"),
             chapter="ch04_depth",
@@ -186,7 +186,7 @@ CLAIMS: dict[str, Claim] = {
         Claim(
             "lrn",
             "response normalisation",
-            "Local response normalisation does not help",
+            "Local response normalisation changes the error by less than a point",
             "§4.1, Table 3",
             lambda: _line(3, ["A", "A-LRN"], ", ", S="256"),
             chapter="ch05_lrn",
@@ -270,7 +270,7 @@ CLAIMS: dict[str, Claim] = {
             "two networks together",
             "Averaging the posteriors of two networks helps",
             "§4.4, Table 6",
-            lambda: f"D alone {_errors(5, network='D')[0]}, D and E {_errors(6)[1]} (dense)",
+            lambda: "D {}, E {}, D and E {} (dense)".format(*(_errors(5, network=n)[0] for n in "DE"), _errors(6)[1]),
             chapter="ch11_testing",
             rule=Superiority(
                 (arm(_D_JITTERED, protocol=Protocol(SEVERAL)), arm(_E_JITTERED, protocol=Protocol(SEVERAL))),
@@ -300,7 +300,7 @@ CLAIMS: dict[str, Claim] = {
         Claim(
             "transfer",
             "transfer",
-            "Features frozen after training transfer to other data sets",
+            "Features frozen after training do better on other pictures than those of an untrained net",
             "App. B, Table 11",
             lambda: f"VOC-2007 {paper.table(11)['VOC-2007 mAP'][2]} mAP (D and E)",
             chapter="ch15_transfer",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
+from typing import Any
 
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -13,6 +14,9 @@ from vgg_lib.book.figures.style import BLACK, COLOURS, GREY, SETTINGS
 
 #: The height of a row below the axis, where training sizes are, as a part of the highest error.
 _ROW = 0.07
+
+#: The dots of the first net, of the second, and so on: all nets may have one colour.
+_MARKERS = "osD^"
 
 
 @drawn
@@ -32,16 +36,19 @@ def over_sizes(
     figure, axes = plt.subplots(figsize=(NARROW, 4.4) if narrow else (WIDE, 3.8))
     found = [error for by_size in errors.values() for seeds in by_size.values() for error in seeds]
     top = 1.08 * max(found, default=100.0)
-    for row, ((name, by_size), (colour, style)) in enumerate(zip(errors.items(), SETTINGS, strict=False)):
-        colour = COLOURS[network] if network else colour
+    looks = zip(SETTINGS, _MARKERS, strict=True)
+    for row, ((name, by_size), ((own, style), marker)) in enumerate(zip(errors.items(), looks, strict=False)):
+        look: dict[str, Any] = {"color": COLOURS[network] if network else own, "marker": marker}
         there = {size: seeds for size, seeds in by_size.items() if seeds}
         told = name if there else f"{name}: no run recorded yet"
-        axes.plot(list(there), list(map(fmean, there.values())), color=colour, linestyle=style, linewidth=2, label=told)
+        means = list(map(fmean, there.values()))
+        # its marker stands in the legend alone: on the page it is a seed's
+        axes.plot(list(there), means, **look, linestyle=style, linewidth=2, markersize=5, markevery=[], label=told)
         dots = [(size, error) for size, seeds in there.items() for error in seeds]
-        axes.scatter([x for x, _ in dots], [y for _, y in dots], s=24, color=colour, zorder=3)
+        axes.scatter([x for x, _ in dots], [y for _, y in dots], s=24, zorder=3, **look)
         place = -_ROW * top * (row + 1.9)  # the first line says what they are
         for low, high in trained[name]:
-            axes.plot((low, high), (place, place), color=colour, linewidth=4, marker="s", markersize=5, clip_on=False)
+            axes.plot((low, high), (place, place), **look, linewidth=4, markersize=6, clip_on=False)
     sizes = sorted({size for by_size in errors.values() for size in by_size})
     axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
     axes.set_ylim(-_ROW * top * (len(errors) + 1.6), top)

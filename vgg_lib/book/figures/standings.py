@@ -108,7 +108,7 @@ def false_findings(shares: Mapping[str, Sequence[float]], *, narrow: bool = Fals
     for (name, values), colour in zip(shares.items(), (VERMILION, BLUE), strict=False):
         axes.plot(range(1, len(values) + 1), values, color=colour, marker="o", markersize=5, label=name)
     axes.axhline(0.05, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)))
-    axes.set(xlabel="claims on the scoreboard, none of them true", ylabel="with a false finding")
+    axes.set(xlabel="claims on the scoreboard, none of them true", ylabel="boards with a false finding")
     axes.set_ylim(0, None)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.legend(loc="upper left")
