@@ -6,12 +6,14 @@ from dataclasses import replace
 import pytest
 from helpers.records import a_record
 from matplotlib import pyplot as plt
+from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.book.figures import (
     COLOURS,
     a_beside_d,
+    contrasts,
     endings,
     evidence,
     evidence_table,
@@ -128,6 +130,26 @@ def test_all_dots_are_there_at_the_end():
 )
 def test_an_arm_is_named_by_what_tells_it_from_the_others(name, names):
     assert [row.name for row in rows(name, {})][: len(names)] == names
+
+
+def test_differences_that_judge_a_claim_are_drawn_seed_by_seed_with_the_intervals_of_its_rule():
+    whole = known("small-filters", B_5x5=[17, 18, 19], B=[14, 14, 14.5, 14])
+    judged = CLAIMS["small-filters"].rule.judge(whole)
+    figure = contrasts("small-filters", "lrn", known=whole)
+    [axes] = figure.axes
+    of_filters, of_lrn = axes.collections[0], axes.collections[-1]
+    assert of_filters.get_offsets().tolist() == [[3, 0], [4, 0], [4.5, 0]] and not len(of_lrn.get_offsets())
+    interval, effect = (line.get_data() for line in axes.lines[:2])
+    assert list(interval[0]) == pytest.approx([judged.low, judged.high]) and effect[0][0] == judged.effect
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == ["small-filters\nB-5x5 less B", "lrn\nA-LRN less A"]
+    [margin] = [band for band in axes.collections if not isinstance(band, PathCollection)]
+    assert margin.get_paths()[0].get_extents().intervalx.tolist() == [-1, 1]
+    assert [text.get_text() for text in axes.texts] == ["no seed of both yet"]
+    two_seeds = contrasts("small-filters", known=known("small-filters", B_5x5=[17, 18], B=[14, 14]))
+    assert len(two_seeds.axes[0].lines) == 1, "two seeds have no interval"
+    with pytest.raises(TypeError, match="compares no errors"):
+        contrasts("bad-start", known={})
 
 
 def boxes(**errors):

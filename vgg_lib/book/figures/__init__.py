@@ -1,6 +1,7 @@
 """The book's drawing language: one look, and one colour for each network, in every chapter."""
 
 from vgg_lib.book.figures.boxes import best_and_worst, boxes_from_places, boxes_on_pictures
+from vgg_lib.book.figures.contrasts import contrasts
 from vgg_lib.book.figures.curves import curves
 from vgg_lib.book.figures.depth import folds, over_epochs, stage_ends, straight_pieces, views_and_relus
 from vgg_lib.book.figures.effects import beside, seed_errors
@@ -56,6 +57,7 @@ __all__ = [
     "by_stage",
     "cell_answers",
     "confusion",
+    "contrasts",
     "cost_shares",
     "costs",
     "costs_by_layer",
