@@ -207,6 +207,8 @@ def test_every_code_cell_ran_in_order_and_none_failed(chapter):
     outputs = [output for cell in cells for output in cell["outputs"]]
     assert not [output for output in outputs if output["output_type"] == "error"]
     assert not [output for output in outputs if output.get("name") == "stderr"]
+    assert not [output for output in outputs if "application/vnd.jupyter.widget-view+json" in output.get("data", {})]
+    assert "widgets" not in READ[chapter]["metadata"], "a progress bar was stored"
 
 
 @chapters
