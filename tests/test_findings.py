@@ -122,6 +122,31 @@ def test_a_layer_that_does_next_to_nothing_made_a_difference():
     assert float(re.search(r"about ([\d.]+) % from 999", findings.idle_layer(evidence())).group(1)) < 1
 
 
+def jittered(small, large, sampled):
+    """Records of D at both fixed scales and at sampled ones: a mean error each, and two seeds that lie around it."""
+    scales = {73: small, 110: large, (73, 146): sampled}
+    records = [
+        record_of(normalised("D", scale).run(seed), error + (seed - 0.5) / (10 if scale == 110 else 5))
+        for scale, error in scales.items()
+        for seed in (0, 1)
+    ]
+    return {record.key: record for record in records}
+
+
+def test_what_sampled_scales_gain_is_told_beside_one_larger_scale():
+    said = findings.one_larger_scale(jittered(14.0, 12.0, 11.5))
+    assert re.findall(POINTS, said) == [("2.5", "less"), ("2.0", "less")] and "over 2 seeds" in said
+    assert "adds to that is +0.50 (" in said and "rule committed, 2 of 5 seeds" in said
+    assert "gains 0.2 of the 1.4 points" in said
+    said = findings.one_larger_scale(jittered(14.0, 15.0, 14.5))
+    assert re.findall(POINTS, said) == [("0.5", "more"), ("1.0", "more")]
+
+
+def test_most_of_what_sampled_scales_gained_one_larger_scale_gained_as_well():
+    small, large = (float(points) for points, _ in re.findall(POINTS, findings.one_larger_scale(evidence())))
+    assert large > small / 2 > 1, "the headline on the front page says so"
+
+
 def test_the_order_on_other_pictures_is_that_of_means_over_seeds():
     errors = {
         "A": [(16, 50), (16, 58)],
