@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from vgg_lib.book.figures.contrasts import of_claim
 from vgg_lib.book.figures.evidence import differences, rows
 from vgg_lib.book.figures.neighbours import neighbours_left
-from vgg_lib.book.scoreboard import effect
+from vgg_lib.book.scoreboard import effect, in_points
 from vgg_lib.book.sentences import mean_apart
 from vgg_lib.evidence.claims import JITTER, S_LARGE, S_SMALL
 from vgg_lib.evidence.differences import error_of
@@ -124,7 +124,7 @@ def one_larger_scale(known: Known) -> str:
     over_small, over_large = (one.estimate for one in of_claim("jitter", known))
     assert found is not None and over_small is not None and over_large is not None
     least, most = JITTER
-    rest = f"{over_large.effect:+.2f} ({over_large.low:+.2f} to {over_large.high:+.2f}) points".replace("-", "−")
+    rest = in_points(over_large.effect, over_large.low, over_large.high)
     small, large, sampled = (error_of(3, network="D", S=scale) for scale in ("256", "384", "[256;512]"))
     return (
         "**Most of what sampled scales gained, one larger scale gained as well.** Trained on photographs whose shorter "

@@ -129,5 +129,13 @@ def effect(judgement: Judgement | None) -> str:
         return "–"
     if judgement.low is None or judgement.high is None:
         return f"{judgement.effect:.0f} {judgement.unit}"
-    numbers = f"{judgement.effect:+.2f} ({judgement.low:+.2f} to {judgement.high:+.2f}) points"
-    return numbers.replace("-", "−")
+    return in_points(judgement.effect, judgement.low, judgement.high)
+
+
+def in_points(effect: float, low: float, high: float) -> str:
+    """A difference with its interval, in percentage points.
+
+    >>> in_points(0.26, -0.257, 0.779)
+    '+0.26 (−0.26 to +0.78) points'
+    """
+    return f"{effect:+.2f} ({low:+.2f} to {high:+.2f}) points".replace("-", "−")

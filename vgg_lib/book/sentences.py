@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from statistics import fmean
 
 from vgg_lib.book.figures.evidence import differences, rows
 from vgg_lib.book.figures.neighbours import neighbours_left
-from vgg_lib.book.scoreboard import effect
+from vgg_lib.book.scoreboard import in_points
 from vgg_lib.evidence.arms import arm
 from vgg_lib.evidence.claims import claim
 from vgg_lib.evidence.differences import the_papers
@@ -113,11 +112,11 @@ def each_contrast(name: str, known: Known | None = None) -> str:
     rule = claim(name).rule
     if not isinstance(rule, Superiority):
         raise TypeError(f"claim {name!r} compares nothing with baselines: its rule is {rule}")
-    judgement, estimates = contrasts(rule, known, rule.baseline, rule.challenger)
+    _, estimates = contrasts(rule, known, rule.baseline, rule.challenger)
     if not estimates:
         return "No effect is known yet: fewer than two seeds have all the trainings that are compared."
     told = [
-        f"against {row.name} it is {effect(replace(judgement, effect=found.effect, low=found.low, high=found.high))}, "
+        f"against {row.name} it is {in_points(found.effect, found.low, found.high)}, "
         + (f"p = {found.p:.2g}" if found.p >= 0.001 else "p < 0.001")
         for row, found in zip(rows(name, known, beside=False), estimates, strict=False)
     ]

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
 from vgg_lib.book.figures.effects import ENOUGH
 from vgg_lib.book.figures.evidence import differences, rows
-from vgg_lib.book.figures.style import BLACK, COLOURS, GREY
+from vgg_lib.book.figures.style import BLACK, COLOURS, GREY, name_rows
 from vgg_lib.evidence.claims import claim
 from vgg_lib.evidence.rules import Equivalence, Superiority
 from vgg_lib.evidence.rules import contrasts as estimated
@@ -60,11 +60,7 @@ def contrasts(*names: str, known: Known | None = None, narrow: bool = False) -> 
             at = axes.get_yaxis_transform()
             axes.text(0.01, row, "no seed of both yet", transform=at, va="center", fontsize=9, color=GREY)
     axes.axvline(0, color=BLACK, linewidth=0.9)
-    axes.set_yticks(range(len(found)), [_label(one, narrow) for one in found])
-    axes.set_ylim(len(found) - 0.4, -0.6)
-    axes.tick_params(left=False)
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x")
+    name_rows(axes, [_label(one, narrow) for one in found])
     axes.set_xlabel("difference of two errors, points")
     return figure
 

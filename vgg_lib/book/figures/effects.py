@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
-from vgg_lib.book.figures.style import BLACK, BLUE, COLOURS, GREY, MINE
+from vgg_lib.book.figures.style import BLACK, BLUE, COLOURS, GREY, MINE, name_rows
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.statistics import paired_difference
 from vgg_lib.evidence.store import recorded, studies_with_records
@@ -56,16 +56,12 @@ def seed_errors(
             axes.annotate("yours", (mine[arm], row), (9, 0), textcoords="offset points", va="center", fontsize=9)
     if 0 < len(aside) < len(rows):
         axes.axhline(len(rows) - len(aside) - 0.5, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)))
-    axes.set_yticks(range(len(rows)), rows)
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.tick_params(left=False)
-    axes.spines["left"].set_visible(False)
+    name_rows(axes, rows)
     left, right = axes.get_xlim()
     more = max(0.0, LEAST - (right - left)) / 2
     axes.set_xlim(left - more, right + more)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True) if any(arms.values()) or mine else NullLocator())
     axes.set_xlabel(label)
-    axes.grid(axis="x")
     return figure
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
 from vgg_lib.book.figures.evidence import rows
-from vgg_lib.book.figures.style import BLACK, COLOURS, GREEN, GREY, ORANGE, SETTINGS, VERMILION
+from vgg_lib.book.figures.style import BLACK, COLOURS, GREEN, GREY, ORANGE, SETTINGS, VERMILION, name_rows
 from vgg_lib.evidence.evidence import arms_beside, arms_of, wanted
 from vgg_lib.evidence.measures import SHARES
 from vgg_lib.evidence.store import Known
@@ -138,10 +138,7 @@ def within_margin(
         axes.plot((low, high), (row, row), color=colour, linewidth=2.6, solid_capstyle="butt")
         axes.scatter(effect, row, s=52, color=colour, edgecolor=BLACK, linewidth=0.8, zorder=3)
     axes.axvline(0, color=BLACK, linewidth=0.9)
-    axes.set_yticks(range(len(intervals)), _wrapped(intervals))
-    axes.set_ylim(len(intervals) - 0.4, -0.6)
-    axes.tick_params(left=False)
-    axes.spines["left"].set_visible(False)
+    name_rows(axes, _wrapped(intervals))
     axes.set_xlabel("difference of two errors, points")
     return figure
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
-from vgg_lib.book.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
+from vgg_lib.book.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, name_rows
 from vgg_lib.book.scoreboard import Standing
 from vgg_lib.evidence.differences import Difference
 from vgg_lib.evidence.verdicts import status
@@ -40,13 +40,9 @@ def standings(found: Sequence[Standing], *, narrow: bool = False) -> Figure:
     above = sum(not one.no_difference for one in found)
     if 0 < above < len(found):
         axes.axhline(above - 0.5, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)))
-    axes.set_yticks(range(len(found)), [_label(one) for one in found])
-    axes.set_ylim(len(found) - 0.4, -0.6)
+    name_rows(axes, [_label(one) for one in found])
     reach = [number for one in found for number in (one.paper, *(one.ours or ()))]
     axes.set_xlim(max(ENDS[0], min([-1.2, *reach])), min(ENDS[1], max([2.2, *reach]) + 0.2))
-    axes.tick_params(left=False)
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x")
     label = "effect: 1 is the paper's difference;\nbelow the line, the margin of the rule"
     axes.set_xlabel(fill(label, 22) if narrow else label)
     return figure
@@ -92,11 +88,7 @@ def papers_differences(
         axes.plot((points - 2 * error, points + 2 * error), (row, row), color=colour, linewidth=2.4)
         axes.scatter(points, row, s=52, color=colour, edgecolor=BLACK, linewidth=0.8, zorder=3)
     axes.axvline(0, color=BLACK, linewidth=0.9)
-    axes.set_yticks(range(len(names)), [f"{name}\n{differences[name].words}" for name in names])
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.tick_params(left=False)
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x")
+    name_rows(axes, [f"{name}\n{differences[name].words}" for name in names])
     axes.set_xlabel("difference of the paper's errors, points")
     return figure
 

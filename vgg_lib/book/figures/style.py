@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 
 #: Okabe & Ito's palette, which colour-blind readers can tell apart.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY = (
@@ -40,6 +42,15 @@ OTHERS = ((BLACK, "-"), (GREY, "-"), (BLACK, ":"))
 
 #: How the reader's own results are drawn beside the recorded ones.
 MINE: dict[str, Any] = {"marker": "*", "s": 190, "edgecolor": BLACK, "linewidth": 0.9, "zorder": 4}
+
+
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Name the rows 0, 1, … of a figure that shows values across, from the top down, with a grid for the values."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(left=False)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x")
 
 
 def use_style() -> None:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
-from vgg_lib.book.figures.style import BLUE, GREEN, GREY, MINE, ORANGE, PURPLE
+from vgg_lib.book.figures.style import BLUE, GREEN, GREY, MINE, ORANGE, PURPLE, name_rows
 from vgg_lib.evaluation.protocols import places
 from vgg_lib.networks.model import VGG
 
@@ -35,14 +35,10 @@ def protocol_errors(errors: Mapping[str, float], *, narrow: bool = False) -> Fig
         colour = WAYS[way(name)]
         axes.plot((0, error), (row, row), color=colour, linewidth=2.4, solid_capstyle="butt")
         axes.scatter(error, row, s=52, color=colour, zorder=3)
-    axes.set_yticks(range(len(errors)), list(errors))
-    axes.invert_yaxis()
-    axes.tick_params(left=False)
-    axes.spines["left"].set_visible(False)
+    name_rows(axes, list(errors))
     axes.set_xlim(0, 1.08 * max(errors.values()))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("top-1 error, %")
-    axes.grid(axis="x")
     return figure
 
 
@@ -91,12 +87,8 @@ def error_against_cost(table: pd.DataFrame, mine: pd.DataFrame | None = None, *,
     for place, (name, row) in enumerate(own.iterrows(), start=len(ranked)):
         axes.scatter(row["error"], place, color=WAYS[way(str(name))], **MINE)
     costs = [f"{cost:,.0f}" for cost in [*ranked["cost"], *own["cost"]]]
-    axes.set_yticks(range(len(names)), [name.replace(" fused", "\nfused") for name in names] if narrow else names)
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.tick_params(left=False)
-    axes.spines["left"].set_visible(False)
+    name_rows(axes, [name.replace(" fused", "\nfused") for name in names] if narrow else names)
     axes.set_xlabel("top-1 error, %")
-    axes.grid(axis="x")
     right = axes.secondary_yaxis("right")
     right.set_yticks(range(len(names)), costs)
     right.tick_params(right=False)
