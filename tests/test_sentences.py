@@ -43,6 +43,10 @@ def known(**errors):
             {"C": [14.0, 13.0], "D": [14.5, 13.1]},
             "From C to D the error rises by 0.30 points (2 seeds that both have).",
         ),
+        (
+            {"C": [14.0, 13.0, 13.5], "D": [13.8, 13.0, 13.4]},
+            "From C to D the error falls by 0.10 points (95 %: −0.35 to +0.15; 3 seeds that both have).",
+        ),
         ({"C": [14.003, 13.0], "D": [14.0, 13.0]}, "From C to D the error does not change (2 seeds that both have)."),
     ],
 )

@@ -171,7 +171,10 @@ CLAIMS: dict[str, Claim] = {
             lambda: _line(3, ["A", "B", "C", "D", "E"], S="256"),
             chapter="ch04_depth",
             rule=Superiority((arm(normalised("A")),), arm(normalised("D")), pool=_pool(normalised, "B-5x5", "B", "C")),
-            beside=(beside(arm(normalised("E")), seeds=3),),
+            beside=(
+                beside(arm(normalised("B")), arm(normalised("C")), seeds=5),
+                beside(arm(normalised("E")), seeds=3),
+            ),
         ),
         Claim(
             "depth-plain",
