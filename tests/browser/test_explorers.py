@@ -347,8 +347,24 @@ def test_two_rows_are_compared_seed_by_seed(visit):
     subtrahend.select_option(index=0)
     differences = [0.0, 0.0, 0.0, 0.0, 70.0]
     mean, low, high = paired_difference(differences)
-    assert f"{mean:.1f} points, 5 pairs ({low:.1f} to {high:.1f})" in page.locator(".chart").inner_text()
+    told = f"{mean:.1f} points, 5 pairs ({low:.1f} to {high:.1f})".replace("-", "−")
+    assert told in page.locator(".chart").inner_text()
     assert page.locator(".zero").count() == 1
+
+
+def test_a_dot_of_a_difference_says_what_was_subtracted(visit):
+    page = visit("evidence")
+    page.evaluate(MORE)
+    for name, i in (("minuend", 1), ("subtrahend", 1)):  # D, less E
+        page.locator(f"select[name={name}]").select_option(index=i)
+    dots, tip = page.locator(".chart ul").last.locator(".dot"), page.locator(".tip")
+    labels = [dot.get_attribute("aria-label") for dot in dots.all()]
+    assert labels == [
+        *(f"seed {i}: 0.0 points: {18 + i / 2:.1f}\u00a0% less {18 + i / 2:.1f}\u00a0%" for i in range(4)),
+        "seed 4: −70.0 points: 20.0\u00a0% less 90.0\u00a0% (diverged: counted as guessing)",
+    ]
+    dots.last.focus()
+    assert tip.inner_text() == labels[-1], "who sees it and who hears it are told the same"
 
 
 def test_only_errors_on_the_same_photographs_are_compared(visit):

@@ -105,15 +105,16 @@ explore.kinds.evidence = (figure, chosen) => {
     el("div", {}, "Record ", el("code", {}, point.key), " of ", el("code", {}, `vgg_lib/records/${point.study}.jsonl`), "; ",
       el("a", { href: new URL(`../../${evidence.pages[point.study]}`, explore.base) }, "the page about it")));
 
-  const drawDot = (point, i, all, { at, beyond = () => false }) => {
+  /** A dot at a number of the axis, what is told of it in lines, and the point whose record it leads to. */
+  const drawDot = ({ point, number, told }, i, all, { at, beyond = () => false }) => {
     const apart = (i - (all.length - 1) / 2) * Math.min(5, 22 / all.length); // equal errors beside each other
     const { colour } = data.networks[point.network];
-    const place = `left: ${at(point.error)}%; top: calc(50% + ${apart}px); --colour: ${colour}`;
-    const shape = point.outcome === "finished" && beyond(point.error) ? "beyond" : point.outcome;
+    const place = `left: ${at(number)}%; top: calc(50% + ${apart}px); --colour: ${colour}`;
+    const shape = point.outcome === "finished" && beyond(number) ? "beyond" : point.outcome;
     const dot = el("button", {
-      type: "button", class: `dot ${shape}`, tabindex: -1, style: place, "aria-label": describe(point).join(". "),
+      type: "button", class: `dot ${shape}`, tabindex: -1, style: place, "aria-label": told.join(". "),
     });
-    return Object.assign(dot, { point });
+    return Object.assign(dot, { point, told });
   };
 
   const drawRow = ({ points: [first, ...others], trusted, mean, low, high }, axis, sets) => {
@@ -129,7 +130,7 @@ explore.kinds.evidence = (figure, chosen) => {
         ticks.map((tick) => el("i", { style: `left: ${at(tick)}%` })),
         trusted && el("span", { class: "interval", style: `left: ${at(low)}%; right: ${100 - at(high)}%` }),
         others.length > 0 && el("span", { class: "mean", style: `left: ${at(mean)}%` }),
-        all.map((point, i) => drawDot(point, i, all, axis))));
+        all.map((point, i) => drawDot({ point, number: point.error, told: describe(point) }, i, all, axis))));
   };
 
   const summary = (picked, rows, hidden, beyond) => {
@@ -149,6 +150,10 @@ explore.kinds.evidence = (figure, chosen) => {
   const nameOf = ({ points: [first] }, all, sets) =>
     `${first.network}, ${first.text}` + (all ? `, ${wayOf(first)}` : "") + (sets > 1 ? `, ${first.set}` : "");
 
+  const inPoints = (n) => n.toFixed(1).replace("-", "−");
+  const errorOf = ({ error, outcome }) =>
+    `${error.toFixed(1)}\u00a0%${outcome === "diverged" ? " (diverged: counted as guessing)" : ""}`;
+
   /** The errors of one row less those of another on the same photographs, seed by seed. */
   const difference = (rows, sets) => {
     const choice = (row) => [row.name, nameOf(row, protocol.lastChild.value === ALL, sets)];
@@ -158,15 +163,19 @@ explore.kinds.evidence = (figure, chosen) => {
     subtrahend.hidden = !one;
     if (!one || !other || one === other) return [];
     const pairs = one.points.flatMap((point) =>
-      other.points.filter(({ seed }) => seed === point.seed).map((paired) => [point, point.error - paired.error]));
+      other.points.filter(({ seed }) => seed === point.seed).map((paired) => {
+        const number = point.error - paired.error;
+        const told = `seed ${point.seed}: ${inPoints(number)} points: ${errorOf(point)} less ${errorOf(paired)}`;
+        return { point, number, told: [told] };
+      }));
     if (!pairs.length) return [el("p", {}, "These two have no seed in common.")];
-    const differences = pairs.map(([, n]) => n);
+    const differences = pairs.map(({ number }) => number);
     const trusted = pairs.length >= SEVERAL;
     const [mean, low, high] = trusted ? explore.interval(differences)
       : [differences.reduce((a, b) => a + b) / differences.length];
     const axis = explore.axis([0, ...differences, ...(trusted ? [low, high] : [])]);
-    const text = `${mean.toFixed(1)} points, ${count(pairs.length, "pair")}`
-      + (trusted ? ` (${low.toFixed(1)} to ${high.toFixed(1)})` : ": too few for an interval");
+    const text = `${inPoints(mean)} points, ${count(pairs.length, "pair")}`
+      + (trusted ? ` (${inPoints(low)} to ${inPoints(high)})` : ": too few for an interval");
     return [
       el("ul", {}, el("li", {},
         el("div", { class: "arm" }, el("b", {}, "Difference"), el("small", {}, text)),
@@ -175,7 +184,7 @@ explore.kinds.evidence = (figure, chosen) => {
           el("span", { class: "zero", style: `left: ${axis.at(0)}%` }),
           trusted && el("span", { class: "interval", style: `left: ${axis.at(low)}%; right: ${100 - axis.at(high)}%` }),
           el("span", { class: "mean", style: `left: ${axis.at(mean)}%` }),
-          pairs.map(([point, n], i) => Object.assign(drawDot({ ...point, error: n }, i, pairs, axis), { point }))))),
+          pairs.map((pair, i) => drawDot(pair, i, pairs, axis))))),
       explore.axisNodes(axis, "difference of top-1 errors, points, seed by seed"),
     ];
   };
@@ -198,7 +207,7 @@ explore.kinds.evidence = (figure, chosen) => {
   };
 
   const show = (dot) => {
-    tip.replaceChildren(...describe(dot.point).map((line) => el("div", {}, line)));
+    tip.replaceChildren(...dot.told.map((line) => el("div", {}, line)));
     tip.hidden = false;
     const frame = chart.getBoundingClientRect(), box = dot.getBoundingClientRect();
     const left = box.left - frame.left + box.width / 2 - tip.offsetWidth / 2;
