@@ -57,6 +57,8 @@ answers.parts.photograph = (figure) => {
     return button;
   });
 
+  // A file that is chosen again, or saved anew under its name, is no change to a browser that holds it still.
+  input.addEventListener("click", () => { input.value = ""; });
   input.addEventListener("change", () => input.files[0] && take(input.files[0]));
   // Anywhere on the page, or a drop beside the field would leave the book for the photograph.
   for (const kind of ["dragover", "dragleave", "drop"]) {

@@ -71,6 +71,26 @@ def test_what_is_dropped_and_is_no_file_gets_a_sentence(visit):
     assert page.evaluate("answers.says.textContent").startswith("That is no file.")
 
 
+#: The first of the nets' files is lost on the way, without the complaint of a browser.
+LOSE_ONE = """const { fetch } = window;
+window.fetch = async () => {
+  window.fetch = fetch;
+  return new Response("", { status: 503 });
+};"""
+
+
+def test_the_same_photograph_may_be_chosen_again_when_the_nets_were_lost(visit, served, tmp_path):
+    (tmp_path / "given.png").write_bytes(encoded(halves(), "PNG"))
+    page = visit(served, first=LOSE_ONE)
+    assert "Choose the photograph again to try once more." in choose(page, tmp_path / "given.png")
+    with page.expect_file_chooser() as chooser:
+        page.locator(".drop").click()
+    # A browser fires `change` only where this differs from what is chosen; Playwright, below, fires it always.
+    assert page.locator("input[type=file]").input_value() == ""
+    chooser.value.set_files(tmp_path / "given.png")
+    page.wait_for_function("() => answers.says.textContent.startsWith('Here is given.png.')")
+
+
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 REFUSED = {
     "holiday.heic": (HEIC, "HEIC photograph, which this browser cannot read. Save it as JPEG"),
