@@ -15,33 +15,49 @@ answers.parts.photograph = (figure) => {
   const megabytes = (nets.reduce((sum, net) => sum + net.size, 0) / 1e6).toFixed(1);
 
   const input = el("input", { type: "file", accept: "image/*,.heic,.heif", name: "photograph", "aria-describedby": "nothing-leaves" });
-  const choose = el("label", { class: "drop" }, el("b", {}, "Choose a photograph"),
+  const field = el("label", { class: "drop" }, el("b", {}, "Choose a photograph"),
     el("span", {}, "or drop one here, or paste one"), input);
   const says = el("output", {}, nets.length ? "" : "No trained net comes with this copy of the book yet.");
   const progress = el("progress", { hidden: "", "aria-label": "Loading the nets" });
   const shown = el("div", { class: "shown" });
   Object.assign(answers, { says });
 
-  const show = async (picture, words) => {
+  let newest = 0;
+
+  /** Begins with a photograph: whether the reader has given a newer one since, which a slow one must not replace. */
+  const begin = () => {
+    const mine = ++newest;
+    return () => mine !== newest;
+  };
+
+  /** Shows the button of a sample as chosen, or none. */
+  const choose = (button) => {
+    for (const other of samples) other.setAttribute("aria-pressed", String(other === button));
+  };
+
+  const show = async (isStale, button, picture, words) => {
+    choose(button);
     try {
       shown.replaceChildren(answers.canvas(picture, { role: "img", "aria-label": words }));
       await answers.show(picture);
       const cut = picture.cut ? " Only its middle is looked at, since it is so long." : "";
-      answers.say(`Here is ${picture.name}.${cut} The answers are below.`);
+      if (!isStale()) answers.say(`Here is ${picture.name}.${cut} The answers are below.`);
     } catch (error) {
-      answers.say("The nets did not load. Choose the photograph again to try once more.", true);
+      if (!isStale()) answers.say("The nets did not load. Choose the photograph again to try once more.", true);
       console.warn(error);
     }
   };
 
   const take = async (file) => {
     if (!file) return answers.say("That is no file. Save the picture first, then choose or drop the file.", true);
+    const isStale = begin();
     answers.say(`Reading ${file.name}…`);
     try {
-      await show(await answers.read(file), `Your photograph, ${file.name}`);
+      const picture = await answers.read(file);
+      if (!isStale()) await show(isStale, null, picture, `Your photograph, ${file.name}`);
     } catch (error) {
       if (!(error instanceof answers.Refusal)) throw error;
-      answers.say(error.message, true);
+      if (!isStale()) answers.say(error.message, true);
     }
   };
 
@@ -49,10 +65,9 @@ answers.parts.photograph = (figure) => {
     const button = el("button", { type: "button", "aria-pressed": "false", title: name },
       el("img", { src: data, alt }));
     button.addEventListener("click", async () => {
-      for (const other of samples) other.setAttribute("aria-pressed", String(other === button));
-      const image = button.firstChild;
+      const isStale = begin(), image = button.firstChild;
       await image.decode();
-      await show(answers.drawn(image, `the ${name}`), answers.samples[i].alt);
+      if (!isStale()) await show(isStale, button, answers.drawn(image, `the ${name}`), answers.samples[i].alt);
     });
     return button;
   });
@@ -64,7 +79,7 @@ answers.parts.photograph = (figure) => {
   for (const kind of ["dragover", "dragleave", "drop"]) {
     document.addEventListener(kind, (event) => {
       event.preventDefault();
-      choose.classList.toggle("over", kind === "dragover");
+      field.classList.toggle("over", kind === "dragover");
       if (kind === "drop") take(event.dataTransfer.files[0]);
     });
   }
@@ -76,7 +91,7 @@ answers.parts.photograph = (figure) => {
   const absent = missing.length > 0 && el("li", {}, `Not there yet, since the book’s evidence is still being trained: ${missing.join(", ")}.`);
   return [
     el("div", { class: "beside" },
-      el("div", {}, choose,
+      el("div", {}, field,
         el("p", { id: "nothing-leaves" }, "Nothing leaves this machine: the nets come to the page, the photograph stays in it. "
           + `With the first photograph the nets are loaded, ${megabytes}\u00a0MB, once.`),
         el("fieldset", { class: "samples" }, el("legend", {}, "Or take one of these"), samples)),

@@ -91,6 +91,48 @@ def test_the_same_photograph_may_be_chosen_again_when_the_nets_were_lost(visit, 
     page.wait_for_function("() => answers.says.textContent.startsWith('Here is given.png.')")
 
 
+def pressed(page) -> list[str]:
+    """Which photographs of the page are shown as chosen."""
+    return page.eval_on_selector_all(".samples [aria-pressed=true]", "nodes => nodes.map(({ title }) => title)")
+
+
+def test_a_sample_is_pressed_until_the_readers_own_photograph_is_shown(visit):
+    page = visit()
+    first = page.locator(".samples button").first
+    first.click()
+    page.wait_for_function("() => answers.says.textContent.startsWith('Here is the')")
+    assert pressed(page) == [first.get_attribute("title")]
+    give(page, "notes.jpg", b"Dear diary")
+    assert pressed(page) == [first.get_attribute("title")], "which is what is still shown"
+    give(page, "own.png", encoded(halves(), "PNG"), "image/png")
+    assert pressed(page) == []
+
+
+#: Reading takes until `finish` is called.
+READ_SLOWLY = """() => {
+  const { read } = answers;
+  answers.read = async (file) => {
+    await new Promise((resolve) => Object.assign(window, { finish: resolve }));
+    return read(file).finally(() => setTimeout(() => Object.assign(window, { finished: true })));
+  };
+}"""
+
+
+@pytest.mark.parametrize("content", [encoded(halves(), "PNG"), b"Dear diary"], ids=["photograph", "none"])
+def test_what_is_read_slowly_does_not_replace_what_was_chosen_meanwhile(visit, content):
+    page = visit()
+    page.evaluate(READ_SLOWLY)
+    page.locator("input[type=file]").set_input_files({"name": "slow.png", "mimeType": "image/png", "buffer": content})
+    page.wait_for_function("() => window.finish")
+    page.locator(".samples button").first.click()
+    page.wait_for_function("() => answers.says.textContent.startsWith('Here is the')")
+    before = page.evaluate("[answers.photo.name, answers.says.textContent]")
+    page.evaluate("finish()")
+    page.wait_for_function("() => window.finished")
+    assert page.evaluate("[answers.photo.name, answers.says.textContent]") == before
+    assert pressed(page) == [page.locator(".samples button").first.get_attribute("title")]
+
+
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 REFUSED = {
     "holiday.heic": (HEIC, "HEIC photograph, which this browser cannot read. Save it as JPEG"),
