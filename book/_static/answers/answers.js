@@ -39,6 +39,17 @@ window.answers = {
     answers.says.classList.toggle("wrong", isWrong);
   },
 
+  /** Writes a sentence that is read aloud wherever it is written: only where it is new, and of a pointer when it rests. */
+  tell(output, sentence, isPointed = false) {
+    const write = () => {
+      if (output.textContent !== sentence) output.textContent = sentence;
+    };
+    clearTimeout(output.later);
+    if (isPointed) output.later = setTimeout(write, answers.RESTS);
+    else write();
+  },
+  RESTS: 200, // ms
+
   /** The nets that are trained at one scale S, which the parts compare, and the one that was trained at many. */
   fixed: () => answers.known.nets.filter((net) => !Array.isArray(net.scale)),
   jittered: () => answers.known.nets.find((net) => Array.isArray(net.scale)),

@@ -45,7 +45,7 @@ answers.parts.inside = (figure) => {
       context.strokeRect(x * zoom, y * zoom, side * zoom, side * zoom);
     }
   };
-  const drawBoards = () => {
+  const drawBoards = (isPointed = false) => {
     const { field, first, spacing } = view(), channel = order[chosen], highest = most(channel);
     const zoom = 480 / image.width, context = board.getContext("2d");
     [board.width, board.height] = [480, Math.round(image.height * zoom)];
@@ -58,8 +58,8 @@ answers.parts.inside = (figure) => {
     over.drawImage(grey(channel, highest), 0, 0, large.width, large.height);
     outline(over, scale, at.x, at.y, 1);
     const share = value(channel, at.x, at.y) / highest;
-    says.textContent = `Map ${channel + 1} of ${map.channels}, ${map.width}×${map.height} units. The outlined unit, ${at.x + 1} across and ${at.y + 1} down, `
-      + `is at ${answers.percent(share)} of the map’s largest and sees ${field}×${field} pixels${field > Math.min(image.width, image.height) ? ", more than the picture" : ""}.`;
+    answers.tell(says, `Map ${channel + 1} of ${map.channels}, ${map.width}×${map.height} units. The outlined unit, ${at.x + 1} across and ${at.y + 1} down, `
+      + `is at ${answers.percent(share)} of the map’s largest and sees ${field}×${field} pixels${field > Math.min(image.width, image.height) ? ", more than the picture" : ""}.`, isPointed);
     board.setAttribute("aria-label", "The photograph as the net takes it, with a square round what the outlined unit sees. The arrow keys move the unit.");
     large.setAttribute("aria-label", `Map ${channel + 1}, bright where it is strong. The arrow keys move the outlined unit.`);
   };
@@ -98,9 +98,10 @@ answers.parts.inside = (figure) => {
     choose(0);
   });
 
-  const move = (x, y) => {
+  const move = (x, y, isPointed = false) => {
+    const before = at;
     at = { x: Math.max(0, Math.min(map.width - 1, x)), y: Math.max(0, Math.min(map.height - 1, y)) };
-    drawBoards();
+    if (at.x !== before.x || at.y !== before.y) drawBoards(isPointed);
   };
   for (const canvas of [board, large]) {
     canvas.addEventListener("pointermove", ({ offsetX, offsetY }) => {
@@ -108,7 +109,7 @@ answers.parts.inside = (figure) => {
       const { first, field, spacing } = view();
       const unit = (pixels) => canvas === large ? Math.floor((pixels / large.clientWidth) * map.width)
         : Math.round(((pixels / board.clientWidth) * image.width - first - field / 2) / spacing);
-      move(unit(offsetX), unit(offsetY));
+      move(unit(offsetX), unit(offsetY), true);
     });
     canvas.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];

@@ -1,12 +1,11 @@
 /* Where the reader gives a photograph, or chooses one, and is told how far it has got. */
 "use strict";
 
-/** Says how much of the weights has come, from 0 to 1. */
+/** Shows how much of the weights has come, from 0 to 1: a sentence for each part would be read aloud. */
 answers.progress = (share) => {
   const bar = document.querySelector("figure.answers progress");
   bar.hidden = share >= 1;
   bar.value = share;
-  if (share < 1) answers.say(`Loading the nets: ${Math.round(100 * share)}\u00a0%`);
 };
 
 answers.parts.photograph = (figure) => {
@@ -39,10 +38,12 @@ answers.parts.photograph = (figure) => {
     choose(button);
     try {
       shown.replaceChildren(answers.canvas(picture, { role: "img", "aria-label": words }));
+      if (!answers.call) answers.say("Loading the nets…");
       await answers.show(picture);
       const cut = picture.cut ? " Only its middle is looked at, since it is so long." : "";
       if (!isStale()) answers.say(`Here is ${picture.name}.${cut} The answers are below.`);
     } catch (error) {
+      progress.hidden = true;
       if (!isStale()) answers.say("The nets did not load. Choose the photograph again to try once more.", true);
       console.warn(error);
     }

@@ -70,7 +70,7 @@ answers.parts.size = (figure) => {
       const says = best === c ? "" : `, its answer is ${answers.short(net.classes[best])}`;
       return `${net.network} ${words(net)} gives ${name} ${answers.percent(posteriors[c])}${says}`;
     });
-    says.textContent = `${told.length ? `At Q = ${q}, ${told.join("; ")}. ` : ""}${jittered ? "" : "The net trained at many scales is not there yet."}`;
+    answers.tell(says, `${told.length ? `At Q = ${q}, ${told.join("; ")}. ` : ""}${jittered ? "" : "The net trained at many scales is not there yet."}`);
   };
 
   /** The scale that is looked at first, then every other, nearest first. */

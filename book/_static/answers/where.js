@@ -15,7 +15,7 @@ answers.parts.where = (figure) => {
   const share = (x, y) => map.shares[y * map.width + x][chosen];
 
   /** Lays the photograph out, a tile of colour for each score at the middle of its crop, and the crop that is chosen. */
-  const draw = () => {
+  const draw = (isPointed = false) => {
     const { crop } = current(), step = map.step, zoom = 720 / photo.width;
     board.width = Math.round(photo.width * zoom);
     board.height = Math.round(photo.height * zoom);
@@ -46,9 +46,9 @@ answers.parts.where = (figure) => {
     const places = map.width * map.height;
     const best = answers.best(map.shares.map((shares) => shares[chosen]));
     const place = (x, y) => `place ${x + 1} of ${map.width} across, ${y + 1} of ${map.height} down`;
-    says.textContent = places === 1 ? `At this scale the whole is one crop of ${side}×${side} pixels: ${name} ${answers.percent(share(0, 0))}.`
+    answers.tell(says, places === 1 ? `At this scale the whole is one crop of ${side}×${side} pixels: ${name} ${answers.percent(share(0, 0))}.`
       : `${places} crops at once. Most “${name}”, ${answers.percent(map.shares[best][chosen])}: ${place(best % map.width, Math.floor(best / map.width))}. `
-        + `The outlined crop, ${place(at.x, at.y)}: ${answers.percent(share(at.x, at.y))}.`;
+        + `The outlined crop, ${place(at.x, at.y)}: ${answers.percent(share(at.x, at.y))}.`, isPointed);
     board.setAttribute("aria-label",
       `The photograph under a map of ${map.width} by ${map.height} scores for ${name}. The arrow keys move the outlined crop.`);
   };
@@ -68,14 +68,15 @@ answers.parts.where = (figure) => {
     draw();
   });
 
-  const move = (x, y) => {
+  const move = (x, y, isPointed = false) => {
+    const before = at;
     at = { x: Math.max(0, Math.min(map.width - 1, x)), y: Math.max(0, Math.min(map.height - 1, y)) };
-    draw();
+    if (at.x !== before.x || at.y !== before.y) draw(isPointed);
   };
   const pointed = ({ offsetX, offsetY }) => {
     const { crop } = current(), zoom = photo.width / board.clientWidth;
     const place = (pixels) => Math.round((pixels * zoom - crop / 2) / map.step);
-    move(place(offsetX), place(offsetY));
+    move(place(offsetX), place(offsetY), true);
   };
   board.addEventListener("pointermove", (event) => map && pointed(event));
   board.addEventListener("pointerdown", (event) => map && pointed(event));

@@ -3,6 +3,7 @@
 import functools
 import re
 import shutil
+from itertools import pairwise
 
 import pytest
 from PIL import Image
@@ -11,7 +12,7 @@ from vgg_lib.book import answering
 from vgg_lib.data.imagenette import CLASSES
 
 from ..test_site import AXE, RULES, RUN_AXE
-from .conftest import PARTS, encoded, give
+from .conftest import NETS, PARTS, encoded, give
 
 
 @pytest.fixture(params=["from disk", "served"])
@@ -69,6 +70,72 @@ def test_a_newer_photograph_replaces_one_that_is_still_looked_at(visit):
     text = done(page, "compare").locator("output").inner_text()
     classes = [name.split(",")[0] for name in CLASSES.values()]
     assert re.findall(r"says ([\w ]+),", text) == [classes[i] for i in page.evaluate(BEST)]
+
+
+#: Every sentence that a part writes where a screen reader reads it aloud.
+LISTEN = """(part) => {
+  window.heard = [];
+  const says = document.querySelector(`figure[data-part=${part}] output`);
+  const written = { childList: true, characterData: true, subtree: true };
+  new MutationObserver(() => heard.push(says.textContent)).observe(says, written);
+}"""
+HEARD = "() => new Promise((resolve) => setTimeout(() => resolve(heard), 500))"  # longer than a pointer must rest
+
+
+def test_loading_is_announced_once_and_its_numbers_are_the_bars(visit, served):
+    page = visit(served)
+    page.evaluate(LISTEN, "photograph")
+    bar = "new MutationObserver(() => bars.add(bar.value)).observe(bar, { attributes: true })"
+    page.evaluate("window.bars = new Set(); const bar = document.querySelector('progress'); " + bar)
+    begin(page)
+    page.wait_for_function("() => answers.says.textContent.startsWith('Here is')")
+    assert page.evaluate("heard") == ["Loading the nets…", "Here is the cathedral. The answers are below."]
+    assert page.evaluate("bars.size") > len(NETS)
+    assert page.locator("progress").is_hidden()
+    page.evaluate("heard.length = 0")
+    page.locator(".samples button").nth(1).click()
+    page.wait_for_function("() => answers.says.textContent.startsWith('Here is the perch')")
+    assert len(page.evaluate("heard")) == 1, "what is there is not loaded"
+
+
+def test_a_sentence_is_written_only_when_it_says_something_new(visit):
+    page = visit()
+    begin(page)
+    page.evaluate(LISTEN, "size")
+    done(page, "size")
+    heard = page.evaluate(HEARD)
+    assert heard and all(one != other for one, other in pairwise(heard))
+
+
+#: A pointer that goes over the diagonal of a canvas without a rest, however slow the machine.
+SWEEP = """(canvas, [from, to]) => {
+  const { left, top, width, height } = canvas.getBoundingClientRect();
+  for (let i = 0; i <= 30; i++) {
+    const share = from + ((to - from) * i) / 30;
+    const at = { clientX: left + share * width, clientY: top + share * height };
+    canvas.dispatchEvent(new PointerEvent("pointermove", at));
+  }
+}"""
+
+
+@pytest.mark.parametrize("part", ["where", "inside"])
+def test_a_pointer_is_told_of_where_it_rests(visit, part):
+    page = visit()
+    begin(page)
+    says, canvas = done(page, part).locator("output"), done(page, part).locator("canvas[role=application]").first
+    canvas.evaluate(SWEEP, [0.9, 0.01])
+    page.evaluate(LISTEN, part)
+    page.evaluate(HEARD)
+    page.evaluate("heard.length = 0")
+    canvas.evaluate(SWEEP, [0.01, 0.99])
+    assert page.evaluate("heard") == []
+    heard = page.evaluate(HEARD)
+    assert heard == [says.inner_text()]
+    canvas.evaluate(SWEEP, [0.99, 0.985])
+    assert page.evaluate(HEARD) == heard, "it is at the same place"
+    canvas.focus()
+    page.keyboard.press("ArrowLeft")
+    assert says.inner_text() != heard[0], "a key need not wait"
 
 
 def test_all_of_it_works_with_the_keyboard(visit):

@@ -83,6 +83,7 @@ def test_the_same_photograph_may_be_chosen_again_when_the_nets_were_lost(visit, 
     (tmp_path / "given.png").write_bytes(encoded(halves(), "PNG"))
     page = visit(served, first=LOSE_ONE)
     assert "Choose the photograph again to try once more." in choose(page, tmp_path / "given.png")
+    assert page.locator("progress").is_hidden(), "nothing is loading any more"
     with page.expect_file_chooser() as chooser:
         page.locator(".drop").click()
     # A browser fires `change` only where this differs from what is chosen; Playwright, below, fires it always.
