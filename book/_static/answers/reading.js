@@ -6,7 +6,9 @@ Object.assign(answers, {
   KEPT: 448,
   /** No wider than this many times its height, or the other way round: more would be a panorama's memory. */
   LONGEST: 3,
-  /** In millions of pixels: what is decoded at once, what is decoded at all, and what of JPEG, which decodes in parts. */
+  /** Whether this browser decodes JPEG at a part of its size. An older decoder does not say how the camera was held. */
+  IN_PARTS: Boolean(window.ImageDecoder && "rotation" in VideoFrame.prototype),
+  /** In millions of pixels: what is decoded at once, what is decoded at all, and what of JPEG that decodes in parts. */
   AT_ONCE: 8, MOST: 30, MOST_JPEG: 200,
   Refusal: class extends Error {},
 });
@@ -51,10 +53,11 @@ answers.read = async (file) => {
 
 answers.refuse = ({ naturalWidth, naturalHeight }, { name, type }) => {
   const millions = (naturalWidth * naturalHeight) / 1e6, isJpeg = type === "image/jpeg";
+  const mostOfJpeg = answers.IN_PARTS ? answers.MOST_JPEG : answers.MOST;
   if (!millions) throw new answers.Refusal(`${name} has no size in pixels: it is a drawing. A photograph would do.`);
-  if (millions > (isJpeg ? answers.MOST_JPEG : answers.MOST)) {
+  if (millions > (isJpeg ? mostOfJpeg : answers.MOST)) {
     throw new answers.Refusal(`${name} has ${Math.round(millions)} million pixels, which take too much memory here. Make it smaller`
-      + `${isJpeg ? "" : ", or save it as JPEG"}: the nets look at less than a tenth of a million.`);
+      + `${isJpeg || millions > mostOfJpeg ? "" : ", or save it as JPEG"}: the nets look at less than a tenth of a million.`);
   }
 };
 
@@ -63,9 +66,7 @@ answers.reduced = async (image, file) => {
   const { naturalWidth: width, naturalHeight: height } = image;
   if (width * height < answers.AT_ONCE * 1e6) return image;
   const scale = Math.min(1, answers.KEPT / Math.min(width, height));
-  // An older decoder does not say how the camera was held.
-  const decodes = file.type === "image/jpeg" && window.ImageDecoder && "rotation" in VideoFrame.prototype;
-  if (!decodes) {
+  if (file.type !== "image/jpeg" || !answers.IN_PARTS) {
     const [resizeWidth, resizeHeight] = [width, height].map((side) => Math.ceil(side * scale));
     return createImageBitmap(file, { resizeWidth, resizeHeight, resizeQuality: "high" });
   }

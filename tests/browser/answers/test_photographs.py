@@ -158,6 +158,22 @@ def test_what_is_no_photograph_gets_a_sentence_and_changes_nothing(visit, name):
     assert not [url for url in page.asked if "/nets/" in url]
 
 
+@pytest.mark.parametrize("lacking", ["delete window.ImageDecoder", "delete VideoFrame.prototype.rotation"])
+def test_a_large_jpeg_is_refused_where_it_cannot_be_decoded_in_parts(visit, lacking):
+    page = visit(first=f"{lacking};")
+    page.evaluate("() => { answers.reduced = () => { throw new Error('decoded'); }; }")
+    says = give(page, "large.jpg", encoded(Image.new("L", (8000, 8000))))
+    assert "64 million pixels" in says and "as JPEG" not in says
+    says = give(page, "large.png", encoded(Image.new("1", (8000, 8000)), "PNG"), "image/png")
+    assert "64 million pixels" in says and "as JPEG" not in says, "a JPEG would be refused too"
+
+
+@pytest.mark.parametrize(("side", "advice"), [(8000, "or save it as JPEG: "), (16_000, "Make it smaller: ")])
+def test_it_is_advised_to_save_as_jpeg_where_that_is_enough(visit, side, advice):
+    says = give(visit(), "large.png", encoded(Image.new("1", (side, side)), "PNG"), "image/png")
+    assert f"{side * side // 10**6} million pixels" in says and advice in says
+
+
 @contextmanager
 def watched(browser):
     """The most memory of any page's own process while something goes on, in MB."""
