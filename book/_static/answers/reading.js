@@ -8,8 +8,9 @@ Object.assign(answers, {
   LONGEST: 3,
   /** Whether this browser decodes JPEG at a part of its size. An older decoder does not say how the camera was held. */
   IN_PARTS: Boolean(window.ImageDecoder && "rotation" in VideoFrame.prototype),
-  /** In millions of pixels: what is decoded at once, what is decoded at all, and what of JPEG that decodes in parts. */
-  AT_ONCE: 8, MOST: 30, MOST_JPEG: 200,
+  /** In millions of pixels: what is decoded without a thought, what is decoded whole (telephones have 48), and what in
+      parts. */
+  AT_ONCE: 8, MOST: 50, MOST_JPEG: 200,
   Refusal: class extends Error {},
 });
 
