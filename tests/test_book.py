@@ -8,6 +8,7 @@ import sys
 from collections import defaultdict
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 import yaml
@@ -16,11 +17,14 @@ from vgg_lib.book.rules import power, rules
 from vgg_lib.book.scoreboard import scoreboard
 from vgg_lib.book.statements import STATEMENTS, statements
 from vgg_lib.book.tables import of_study
+from vgg_lib.evidence.arms import arm
 from vgg_lib.evidence.claims import CLAIMS, claim
 from vgg_lib.evidence.recipes import RATE_NORMALISED, normalised, plain
 from vgg_lib.evidence.rules import Exact
 from vgg_lib.evidence.store import recorded
 from vgg_lib.evidence.studies import ABOVE, study
+from vgg_lib.evidence.verdicts import evidence
+from vgg_lib.tasks.linear_svm import COSTS
 from vgg_lib.training.runs import make_run
 
 ROOT = Path(__file__).parent.parent
@@ -126,6 +130,36 @@ def test_what_chapter_7_says_of_the_pilots_c_is_so():
     assert min(d) < c < max(d)
 
 
+def test_what_chapters_4_and_7_say_of_the_steps_between_networks_is_so():
+    known = evidence()
+
+    def mean(recipe, seeds):
+        return fmean(arm(recipe).error(known, seed) for seed in range(seeds))
+
+    a, b, c, d = (mean(normalised(name), 5) for name in "ABCD")
+    assert a - b > 0.9 * (a - d) > 0 and c >= b
+    assert mean(plain("C"), 3) > mean(plain("B"), 3)
+
+
+def test_what_chapter_14_says_of_one_size_up_is_so():
+    boxes, known = claim("class-boxes"), evidence()
+    (one_box,), a_box_each = boxes.rule.baseline, boxes.rule.challenger
+    here = [[each.error(known, seed) for seed in range(5)] for each in (one_box, a_box_each)]
+    up = [[each.error(known, seed) for seed in range(3)] for each in boxes.beside[0].arms]
+    assert fmean(here[0]) > fmean(here[1]) and all(one < each for one, each in zip(*up, strict=True))
+    for small, large in zip(here, up, strict=True):
+        assert 0.2 < fmean(large) / fmean(small) < 0.3
+
+
+def test_what_chapter_15_says_of_the_chosen_c_is_so():
+    found = evidence().values()
+    chosen = {
+        measure: {one.measurements[measure]["cost"] for one in found if measure in one.measurements}
+        for measure in ("transfer", "pixels")
+    }
+    assert chosen == {"transfer": {max(COSTS)}, "pixels": {min(COSTS)}}
+
+
 def test_the_readme_shows_the_benchmark_that_is_stored():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for stored in (ROOT / "benchmarks").glob("*.md"):
@@ -209,6 +243,15 @@ def test_every_code_cell_ran_in_order_and_none_failed(chapter):
     assert not [output for output in outputs if output.get("name") == "stderr"]
     assert not [output for output in outputs if "application/vnd.jupyter.widget-view+json" in output.get("data", {})]
     assert "widgets" not in READ[chapter]["metadata"], "a progress bar was stored"
+
+
+@chapters
+def test_what_a_cell_shows_is_stored(chapter):
+    """A table is shown where it is a cell's last expression, and by nobody in the middle of one."""
+    showing = [
+        cell for cell in code_cells(chapter) if re.search(r"^chapter\.\w+\(", "".join(cell["source"]), re.MULTILINE)
+    ]
+    assert showing and [cell["id"] for cell in showing if not cell["outputs"]] == []
 
 
 @chapters

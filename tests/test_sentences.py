@@ -150,6 +150,8 @@ def test_it_is_told_where_jitter_is_worse(fixed, jittered, says):
     ("differences", "says"),
     [
         ((), "There is no interval yet to set beside the margin."),
+        ((0.1, -0.1, 0.2, -0.2), "A-LRN errs less than A with 2 of 4 seeds, and more with 2. By itself,"),
+        ((-0.9, -1.1, 0.0, 0.8), "A-LRN errs less than A with 2 of 4 seeds, and more with 1. By itself,"),
         ((0.1, -0.1, 0.2, -0.2), "covers 0 and lies within the margin of 1 point,"),
         ((0.5, 0.6, 0.4, 0.5), "leaves out 0 and lies within the margin of 1 point,"),
         ((-0.9, -1.1, -1.0, -0.8), "leaves out 0 and reaches beyond the margin of 1 point,"),

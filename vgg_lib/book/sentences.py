@@ -66,7 +66,7 @@ def beside_the_papers(name: str, known: Known | None = None) -> str:
 
 
 def beside_the_margin(name: str, known: Known | None = None) -> str:
-    """Where the interval of an equivalence claim's effect lies: beside 0, and beside the margin of its rule.
+    """How often one arm of an equivalence claim errs less, and where the effect's interval lies: beside 0, and margin.
 
     Raises ``TypeError`` for a claim that no such rule judges.
     """
@@ -78,7 +78,11 @@ def beside_the_margin(name: str, known: Known | None = None) -> str:
     zero = "covers 0" if found.low <= 0 <= found.high else "leaves out 0"
     within = -rule.margin < found.low and found.high < rule.margin
     edge = "and lies within" if within else "and reaches beyond"
+    one, other = rows(name, known, beside=False)
+    apart = differences(one, other)
+    less, more = (sum(sign * each > 0 for each in apart) for sign in (-1, 1))
     return (
+        f"{one.name} errs less than {other.name} with {less} of {len(apart)} seeds, and more with {more}. "
         f"By itself, without the correction for all claims, the interval {zero} {edge} the margin of {rule.margin:g} "
         f"point{'s' * (rule.margin != 1)}, which is what the rule asks about."
     )
