@@ -60,7 +60,7 @@ def thing(folder: Path) -> Path:
 
 def test_predict_without_trained_weights_asks_the_best_net_that_is_carried(vgg_lib, tmp_path):
     net, classes = load_net(best_carried())
-    [scores] = posteriors(net, embedded("train").images[:1], Protocol((73,)))
+    [scores] = posteriors(net, embedded("train").images[:1], Protocol((about(best_carried())["q"],)))
     answered = vgg_lib("predict", thing(tmp_path))
     first, *_ = answered.out.splitlines()[1:]
     assert first.startswith(classes[scores.argmax()])

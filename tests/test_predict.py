@@ -3,18 +3,22 @@
 import io
 import json
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from vgg_lib.book.answering import introduction
-from vgg_lib.book.export import best_carried
+from vgg_lib.book.export import best_carried, carried_nets
 from vgg_lib.data import decoding
 from vgg_lib.data.embedded import THINGS, embedded
 from vgg_lib.evaluation.posteriors import posteriors
+from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.networks.model import vgg
+from vgg_lib.tasks import predict as asking
 from vgg_lib.tasks.predict import predict, protocol_of
-from vgg_lib.training.weights import carried
+from vgg_lib.training.weights import carried, read, save_net
 
 
 def thing(path, i=0):
@@ -31,6 +35,22 @@ def test_answers_are_the_posteriors_best_first(tmp_path):
         best = row.sort(descending=True)
         assert [name for name, _ in answer.classes] == [names[i] for i in best.indices[:4]]
         assert [p for _, p in answer.classes] == pytest.approx(best.values[:4].tolist(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", list(carried_nets()))
+def test_a_net_that_is_carried_looks_as_it_did_when_its_error_was_measured(vgg_lib, tmp_path, monkeypatch, name):
+    path, asked = carried_nets()[name], []
+    monkeypatch.setattr(asking, "posteriors", lambda *how: asked.append(how[2]) or torch.full((1, 10), 0.1))
+    said = vgg_lib("predict", thing(tmp_path / "a.png"), "--weights", path)
+    assert said.code == 0, said.err
+    tested = read(path)[0]["tested"]
+    assert asked == [msgspec.convert(tested["bytes"]["protocol"], Protocol)]
+    assert f"errs on {tested['bytes']['errors']['top1']:.1f} %" in said.err
+
+
+def test_weights_that_name_no_run_are_asked_at_the_papers_single_scale(tmp_path):
+    net = vgg("A", num_classes=3, image_size=224, width=1 / 16)
+    assert protocol_of(net, save_net(net, tmp_path / "net.safetensors")) == Protocol(256)
 
 
 def test_one_photograph_is_in_memory_at_a_time(tmp_path, monkeypatch):

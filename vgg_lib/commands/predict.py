@@ -12,7 +12,7 @@ import typer
 from vgg_lib.basics.errors import InputError
 from vgg_lib.book.answering import introduction
 from vgg_lib.commands.shared import Weights, weights_or_best
-from vgg_lib.tasks.predict import Answer, photographs
+from vgg_lib.tasks.predict import Answer, photographs, protocol_of
 from vgg_lib.tasks.predict import predict as answers
 from vgg_lib.training.weights import load_net
 
@@ -23,7 +23,7 @@ def predict(
     top: Annotated[int, typer.Option(help="How many classes to show.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="For programs: the net, an object a photograph.")] = False,
 ) -> None:
-    """Say what a trained net sees in photographs, densely at its own scale.
+    """Say what a trained net sees in photographs, densely at the scale that it was tested at.
 
     The nets that come with the library were trained on photographs of ten classes. The exit code is 1 where a
     photograph could not be read.
@@ -36,7 +36,7 @@ def predict(
     print(f"asked: {asked}", file=sys.stderr)
     names = classes or tuple(f"class {i}" for i in range(net.num_classes))
     given = []
-    for answer in answers(net, names, photographs(photos), top):
+    for answer in answers(net, names, photographs(photos), top, protocol_of(net, chosen)):
         given.append(answer)
         if answer.error is None and not as_json:
             print(f"{answer.photo}\n{bars(answer.classes)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from vgg_lib.data.decoding import decode
 from vgg_lib.evaluation.posteriors import posteriors
 from vgg_lib.evaluation.protocols import Protocol
 from vgg_lib.networks.model import VGG
+from vgg_lib.training.weights import run_of
 
 #: Endings of the files in a folder that are photographs, those that cannot be read among them.
 ENDINGS = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -26,8 +28,15 @@ class Answer:
     error: str | None = None
 
 
-def protocol_of(net: VGG) -> Protocol:
-    """Densely at the scale of the paper's single-scale test: Q = 256 for a crop of 224 pixels (§4.1)."""
+def protocol_of(net: VGG, weights: str | Path | None = None) -> Protocol:
+    """The protocol of the run that ``weights`` name, the file of the net: how often it errs was measured under it.
+
+    Where they name none, densely at the scale of the paper's single-scale test: Q = 256 for a crop of 224 pixels
+    (§4.1).
+    """
+    if weights is not None:
+        with suppress(InputError):
+            return run_of(weights).protocol
     return Protocol(scales=(round(net.image_size * 256 / 224),))
 
 
@@ -43,15 +52,18 @@ def photographs(given: Iterable[str]) -> Iterator[str]:
         yield from photos or [name]
 
 
-def predict(net: VGG, names: Sequence[str], photos: Iterable[str], top: int) -> Iterator[Answer]:
+def predict(
+    net: VGG, names: Sequence[str], photos: Iterable[str], top: int, protocol: Protocol | None = None
+) -> Iterator[Answer]:
     """What the net sees in each photograph, its ``top`` classes; ``names`` are those of all its classes.
 
-    No photograph is in memory longer than it is looked at, and one that cannot be read has an error for its answer.
+    ``protocol`` says at which scales it looks, :func:`protocol_of` where it is not given. No photograph is in memory
+    longer than it is looked at, and one that cannot be read has an error for its answer.
     """
-    protocol = protocol_of(net)
+    protocol = protocol or protocol_of(net)
     for photo in photos:
         try:
-            image = decode(photo, at_least=2 * protocol.scales[0])
+            image = decode(photo, at_least=2 * max(protocol.scales))
             [scores] = posteriors(net, image, protocol)
         except InputError as error:
             told = str(error)
