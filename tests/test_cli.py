@@ -1,6 +1,7 @@
 """Real commands, as a user would type them: exit codes, messages, and what is left on disk."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -14,9 +15,11 @@ from helpers.command_line import command, environment
 from PIL import Image
 from torchvision.transforms.functional import to_pil_image
 
+from vgg_lib.basics.folders import data_folder
 from vgg_lib.book.answering import about
 from vgg_lib.book.export import best_carried
 from vgg_lib.commands import doctor
+from vgg_lib.commands.shared import newest_weights, weights_or_best
 from vgg_lib.data.embedded import embedded
 from vgg_lib.evaluation.posteriors import posteriors, top_errors
 from vgg_lib.evaluation.protocols import Protocol
@@ -25,7 +28,7 @@ from vgg_lib.evidence.store import Store, recorded
 from vgg_lib.networks.model import vgg
 from vgg_lib.tasks import localisation
 from vgg_lib.training.runs import make_run
-from vgg_lib.training.weights import load_net, save_net
+from vgg_lib.training.weights import load_net, predicts_boxes, save_net
 
 CARRIED = Path(str(files("vgg_lib"))) / "weights_carried" / "things.safetensors"
 
@@ -177,6 +180,26 @@ def test_predict_refuses_weights_that_are_cut_off(vgg_lib, other_nets, tmp_path)
     assert "cut.safetensors is not a whole safetensors file" in said.err
 
 
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+@pytest.mark.parametrize(("outputs", "told"), [(16, True), (4, True), (16, False)])
+def test_a_net_that_predicts_boxes_is_asked_for_no_class(vgg_lib, tmp_path, command, outputs, told):
+    """Four numbers for each of four classes, or four for all: the latter are as many as there are names."""
+    net = vgg("A", num_classes=outputs, image_size=32, width=1 / 16)
+    path = save_net(net, tmp_path / "b.safetensors", classes=tuple("abcd"), **({"boxes": True} if told else {}))
+    said = vgg_lib(command, *([thing(tmp_path)] if command == "predict" else []), "--weights", path)
+    assert said.code == 2
+    assert f"vgg-lib: {path} predicts boxes and no classes: give the classifier that it was made from" in said.err
+
+
+def test_the_newest_weights_are_those_of_a_classifier(vgg_lib, tmp_path):
+    made = vgg("A", num_classes=10, image_size=32, width=1 / 16)
+    folder = data_folder()
+    classifier = save_net(made, folder / "old.safetensors")
+    save_net(vgg("A", num_classes=4, image_size=32, width=1 / 16), folder / "b.safetensors", classes=("a",), boxes=True)
+    os.utime(classifier, (1, 1))
+    assert weights_or_best(None) == newest_weights() == classifier
+
+
 def folder_of_things(root):
     """Two classes of embedded pictures as files, and the boxes of all."""
     boxes = {}
@@ -229,6 +252,7 @@ def test_localise_learns_tests_and_draws_boxes(vgg_lib, tmp_path):
         assert picture.width > 400
     net, classes = load_net(tmp_path / "boxes.safetensors")
     assert (net.num_classes, classes) == (8, ("cart", "seesaw"))
+    assert predicts_boxes(tmp_path / "boxes.safetensors")
 
 
 def test_localise_refuses_boxes_of_other_photographs(vgg_lib, tmp_path):

@@ -57,7 +57,7 @@ def localise(
     print(f"error {error_of(mean_box(train.photos) * sides, test.boxes):.1f} % with the mean box of the others")
     print(f"error {error_of(WHOLE * sides, test.boxes):.1f} % with the whole picture")
     if out:  # before the picture, which may fail
-        print(f"weights  {save_net(taught, out, classes=train.photos.classes)}")
+        print(f"weights  {save_net(taught, out, classes=train.photos.classes, boxes=True)}")
     shown = best_and_worst(test, predicted)
     figure = boxes_on_pictures(test.take(shown), predicted[shown])
     with replacing(picture) as part:

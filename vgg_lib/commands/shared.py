@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,7 @@ from vgg_lib.evidence.studies import STUDIES
 from vgg_lib.evidence.workshop import Workshop
 from vgg_lib.networks.table import NETWORKS
 from vgg_lib.training.presets import PRESETS
+from vgg_lib.training.weights import predicts_boxes
 
 NetworkName = Annotated[str, typer.Option(help=f"One of {', '.join(NETWORKS)}.")]
 PresetName = Annotated[str, typer.Option("--preset", help=f"One of {', '.join(PRESETS)}.")]
@@ -55,25 +57,30 @@ def records_in(store: Path) -> Known:
     return known
 
 
-def trained_weights() -> list[Path]:
-    """The weights that ``vgg-lib train`` wrote, the newest last."""
+def trained_weights() -> Iterator[Path]:
+    """The classifiers' weights that ``vgg-lib train`` wrote, the newest first."""
     written = {}
     for path in data_folder().glob("*.safetensors"):
         with suppress(OSError):  # a link to nothing, or removed since
             written[path] = path.stat().st_mtime
-    return sorted(written, key=written.__getitem__)
+    for path in sorted(written, key=written.__getitem__, reverse=True):
+        boxes = False
+        with suppress(InputError):  # who uses a damaged file is told so
+            boxes = predicts_boxes(path)
+        if not boxes:
+            yield path
 
 
 def weights_or_best(given: Path | None) -> Path:
     """The weights given, else the newest trained here, else those of the carried net that errs least."""
-    return given or next(reversed(trained_weights()), None) or best_carried()
+    return given or next(trained_weights(), None) or best_carried()
 
 
 def newest_weights() -> Path:
     """The last weights that ``vgg-lib train`` wrote; raises :class:`InputError` where there are none."""
-    found = trained_weights()
-    if not found:
+    found = next(trained_weights(), None)
+    if found is None:
         raise InputError(
             f"there are no trained weights in {data_folder()}: run `vgg-lib train` first, or give --weights"
         )
-    return found[-1]
+    return found

@@ -27,12 +27,15 @@ from vgg_lib.training.runs import Run, run_from_json, to_json
 _ENTRY = "vgg_lib"
 
 
-def save_net(net: VGG, path: str | Path, *, classes: tuple[str, ...] = (), run: Run | None = None) -> Path:
+def save_net(
+    net: VGG, path: str | Path, *, classes: tuple[str, ...] = (), run: Run | None = None, boxes: bool = False
+) -> Path:
     """Write a net to ``path`` (safetensors): weights, network, preprocessing, the names of its classes, its run.
 
-    The file is there whole or not at all. Raises :class:`InputError` where it cannot be written.
+    ``boxes`` says that its outputs are boxes, of each class or of all, and no scores of classes. The file is there
+    whole or not at all. Raises :class:`InputError` where it cannot be written.
     """
-    return write(net.state_dict(), describe(net, classes, run), path)
+    return write(net.state_dict(), describe(net, classes, run) | ({"boxes": True} if boxes else {}), path)
 
 
 def describe(net: VGG, classes: tuple[str, ...] = (), run: Run | None = None) -> dict[str, Any]:
@@ -97,6 +100,24 @@ def load_net(path: str | Path, network: str | None = None) -> tuple[VGG, tuple[s
         raise InputError(f"{path} holds a net of network {described.name}, and {network} was asked for")
     net.name, net.preprocessing = described.name, described.preprocessing
     return net.to(memory_format=torch.channels_last).eval(), described.classes
+
+
+def load_classifier(path: str | Path, network: str | None = None) -> tuple[VGG, tuple[str, ...]]:
+    """:func:`load_net` where scores of classes are wanted; raises :class:`InputError` for a net that predicts boxes."""
+    loaded = load_net(path, network)
+    if predicts_boxes(path):
+        raise InputError(
+            f"{path} predicts boxes and no classes: give the classifier that it was made from, or another one"
+        )
+    return loaded
+
+
+def predicts_boxes(path: str | Path) -> bool:
+    """Whether a file holds a net that predicts boxes; raises what :func:`load_net` raises for what is no such file."""
+    described, _ = read(path)
+    classes = described.get("classes")
+    several = isinstance(classes, list) and len(classes) not in (0, described.get("num_classes"))
+    return bool(described.get("boxes")) or several  # older files have no entry for it
 
 
 @dataclass(frozen=True)
