@@ -176,7 +176,7 @@ def test_pictures_as_large_as_cameras_make_them_raise_no_warning(tmp_path, monke
     Image.new("RGB", (15, 10)).save(paths[0])
     Image.new("RGB", (15, 15)).save(paths[1])
     assert decode(paths[0]).shape == (3, 10, 15)
-    assert len(PhotoFiles([paths[0]] * 2).load(torch.arange(2))) == 2
+    assert len(list(PhotoFiles([paths[0]] * 2).load(torch.arange(2)))) == 2
     with pytest.raises(InputError, match=r"larger\.png .* \(it has more than 178 megapixels\): save it smaller"):
         decode(paths[1])
 

@@ -1,17 +1,26 @@
 """Sets of photographs: the held-out tenth, statistics, decoding."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.data import photo_files
 from vgg_lib.data.decoding import decode
 from vgg_lib.data.embedded import embedded
 from vgg_lib.data.images import ImageTensor
 from vgg_lib.data.photo_files import PhotoFiles
 from vgg_lib.data.photos import Photos, in_held_out_tenth
+from vgg_lib.evaluation.posteriors import posteriors
+from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.networks.model import vgg
 from vgg_lib.networks.preprocessing import Preprocessing
+from vgg_lib.tasks import features as describing
+from vgg_lib.tasks.features import features
+from vgg_lib.tasks.transfer import Transfer, evaluate_pixels
 
 
 def photos(count=30, height=40, width=50):
@@ -104,6 +113,53 @@ def files(tmp_path):
 
 def test_files_are_decoded_when_asked_for_in_the_order_asked_for(files):
     assert [tuple(batch.shape) for batch in files.load(torch.tensor([2, 0]))] == [(1, 3, 5, 12), (1, 3, 5, 10)]
+
+
+def small_net():
+    return vgg("A", num_classes=2, image_size=32, width=1 / 16)
+
+
+@pytest.fixture
+def alive(monkeypatch):
+    """How many decoded photographs there are, by the time: one number for each that was decoded."""
+    there, counts, read = [], [], photo_files.read
+
+    def watched(path):
+        image = read(path)
+        there.append(path)
+        counts.append(len(there))
+        weakref.finalize(image, there.remove, path)
+        return image
+
+    monkeypatch.setattr(photo_files, "read", watched)
+    return counts
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda photos: photos.images.sizes,
+        lambda photos: photos.statistics(),
+        lambda photos: photos.images.decoded(4),
+        lambda photos: posteriors(small_net(), photos.images, Protocol(32)),
+        lambda photos: features(small_net(), photos.images),
+        lambda photos: evaluate_pixels(photos, photos, Transfer("", costs=(1.0,)), side=4),
+    ],
+    ids=["sizes", "statistics", "decoded", "posteriors", "features", "pixels"],
+)
+def test_few_photographs_of_a_folder_are_in_memory_at_a_time(tmp_path, monkeypatch, alive, use):
+    monkeypatch.setattr(describing, "ORIGINALS_AT_ONCE", 4 * 5 * 10)
+    paths = [tmp_path / f"{i}.png" for i in range(60)]
+    for i, path in enumerate(paths):
+        Image.effect_noise((10, 5), i).convert("RGB").save(path)
+    files = PhotoFiles(paths, tmp_path / "pixels")
+    use(Photos(files, torch.arange(60) % 2, tuple(map(str, range(60))), ("a", "b"), ""))
+    assert len(alive) >= 60 and max(alive) < 20
+
+
+def test_sizes_of_files_are_looked_at_once(files, alive):
+    assert files.sizes.tolist() == files.sizes.tolist() == [[5, 10], [5, 11], [5, 12]]
+    assert len(alive) == 3
 
 
 def test_a_part_of_files_reads_none_of_them(files):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,8 +41,11 @@ class Images(ABC):
         """The images with these indices ``(n,)``, in that order."""
 
     @abstractmethod
-    def load(self, indices: Tensor) -> list[Tensor]:
-        """The pixels of the images with these indices, in that order: batches ``(n, 3, H, W)`` of one size each."""
+    def load(self, indices: Tensor) -> Iterable[Tensor]:
+        """The pixels of the images with these indices, in that order: batches ``(n, 3, H, W)`` of one size each.
+
+        To be gone through once: those of files are decoded on the way.
+        """
 
     @abstractmethod
     def rescaled(self, smallest_side: int) -> Images:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -12,8 +13,11 @@ from torch import Tensor
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.decoded import DecodedPhotos, decoded_once
 from vgg_lib.data.decoding import decode, no_warning_of_size, read
-from vgg_lib.data.images import CHUNK, ImageList, Images
-from vgg_lib.data.rescaling import Crops, Scale, rescale
+from vgg_lib.data.images import Images
+from vgg_lib.data.rescaling import Crops, Scale, cut, rescale
+
+#: Photographs that are decoded together, ahead of what is done with them: a camera's may have 36 MB of pixels each.
+_AHEAD = 8
 
 
 class PhotoFiles(Images):
@@ -46,20 +50,25 @@ class PhotoFiles(Images):
     def size(self) -> None:
         return None
 
-    @property
+    @cached_property
     def sizes(self) -> Tensor:
-        """Heights and widths, int64 ``(N, 2)``: every file is decoded for them."""
-        return self._in_memory().sizes
+        """Heights and widths, int64 ``(N, 2)``: every file is decoded for them, once."""
+        shapes = [image.shape[-2:] for image in self.load(torch.arange(len(self)))]
+        return torch.tensor(shapes, dtype=torch.long).view(-1, 2)
 
     def take(self, indices: Tensor) -> PhotoFiles:
         """A part of the files, none of them read."""
         paths = [self.paths[i] for i in indices.tolist()]
         return PhotoFiles(paths, self.stem, whole=self.whole, index=self.index[indices])
 
-    def load(self, indices: Tensor) -> list[Tensor]:
-        chosen = [self.paths[i] for i in indices.tolist()]
-        with no_warning_of_size(), ThreadPoolExecutor() as pool:  # decoding lets go of Python's lock
-            return [image[None] for image in pool.map(read, chosen)]
+    def load(self, indices: Tensor) -> Iterator[Tensor]:
+        """Each photograph is decoded shortly before its turn, and gone when who asked for it lets it go."""
+        with ThreadPoolExecutor(_AHEAD) as pool:  # decoding lets go of Python's lock
+            for part in indices.split(_AHEAD):
+                with no_warning_of_size():
+                    some = list(pool.map(read, [self.paths[i] for i in part.tolist()]))
+                while some:
+                    yield some.pop(0)[None]
 
     def rescaled(self, smallest_side: int) -> DecodedPhotos:
         return self.decoded(smallest_side)
@@ -68,7 +77,8 @@ class PhotoFiles(Images):
         return self.decoded().for_range(scale)
 
     def cut(self, crops: Crops, scale: Scale, crop: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        return self._in_memory().cut(crops, scale, crop, dtype)
+        images = self.load(torch.arange(len(self)))
+        return torch.cat([cut(image, crops.one(i), crop) for i, image in enumerate(images)])
 
     def decoded(self, smallest_side: int | None = None) -> DecodedPhotos:
         """The same photographs, decoded once: at their own sizes, or rescaled isotropically to smallest side S.
@@ -81,12 +91,8 @@ class PhotoFiles(Images):
             )
 
         def images() -> Iterator[Tensor]:
-            for part in torch.arange(len(self.whole)).split(CHUNK // 4):  # photographs as they come may be large
-                for image in self.whole.load(part):
-                    yield image if smallest_side is None else rescale(image, smallest_side)
+            for image in self.whole.load(torch.arange(len(self.whole))):
+                yield image if smallest_side is None else rescale(image, smallest_side)
 
         stem = self.stem if smallest_side is None else self.stem.with_name(f"{self.stem.name}-S{smallest_side}")
         return decoded_once(stem, len(self.whole), images).take(self.index)
-
-    def _in_memory(self) -> ImageList:
-        return ImageList([batch[0] for batch in self.load(torch.arange(len(self)))])

@@ -20,7 +20,7 @@ from vgg_lib.data.rescaling import rescale, rescaled_size
 from vgg_lib.evaluation.protocols import Protocol, crop_places
 from vgg_lib.networks.model import VGG
 
-#: Pixels that go through a network at once while testing: bounds the memory, whatever the images.
+#: Pixels that go through a network at once while testing. Photographs in files are decoded on the way, a few at a time.
 PIXELS_AT_ONCE = 128 * 64 * 64
 
 #: How many times as long as wide an image may be: rescaled to a smallest side, a strip becomes a road.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice
 from typing import Literal
 
 import torch
@@ -17,6 +17,9 @@ from vgg_lib.data.images import Images
 from vgg_lib.data.rescaling import LARGEST_SCALE, rescale
 from vgg_lib.evaluation.posteriors import PIXELS_AT_ONCE, head_maps
 from vgg_lib.networks.model import VGG
+
+#: Pixels of photographs as they come that are put together: 50 MB of them.
+ORIGINALS_AT_ONCE = 2**24
 
 #: How the descriptors of several scales become one: their mean, or all of them one behind the other.
 Combine = Literal["average", "stack"]
@@ -93,13 +96,20 @@ def features_of_layers(
     try:
         with bar(len(images), "features", "photo", shown=progress, leave=False) as done:
             for part in torch.arange(len(images)).split(max(1, PIXELS_AT_ONCE // max(scales) ** 2)):
-                for _, alike in groupby(images.load(part), key=lambda batch: batch.shape[1:]):
-                    batch = torch.cat(list(alike))  # files come one by one, and may all be of one size
+                for batch in _of_one_size(images.load(part)):
                     parts.append(_descriptors(net, batch, layers, scales, combine, mirror))
                 done.update(len(part))
     finally:
         net.train(was_training)
     return {layer: torch.cat([part[layer] for part in parts]) for layer in layers}
+
+
+def _of_one_size(batches: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Images of one size that follow each other, together: files come one by one, and may all be alike, and large."""
+    for shape, alike in groupby(batches, key=lambda batch: batch.shape[1:]):
+        most = max(1, ORIGINALS_AT_ONCE // shape[1:].numel())
+        while some := list(islice(alike, most)):
+            yield torch.cat(some)
 
 
 def _check(net: VGG, images: Images | Tensor, layers: Sequence[str], scales: Sequence[int], combine: str) -> None:
