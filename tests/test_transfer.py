@@ -17,9 +17,11 @@ from vgg_lib.data.folder import first_of_each_class
 from vgg_lib.data.images import ImageList
 from vgg_lib.data.photos import Photos
 from vgg_lib.data.rescaling import rescale
+from vgg_lib.evidence.testing import Wanted
 from vgg_lib.networks.model import vgg
 from vgg_lib.networks.preprocessing import Preprocessing
 from vgg_lib.networks.table import LRN, Network, conv
+from vgg_lib.tasks import transfer
 from vgg_lib.tasks.features import features, features_of_layers, layer_maps, layer_names
 from vgg_lib.tasks.linear_svm import COSTS, FOLDS, fit_linear_svm
 from vgg_lib.tasks.transfer import EVIDENCE, Transfer, evaluate_pixels, evaluate_transfer
@@ -217,7 +219,8 @@ def test_features_of_another_length_are_refused():
         fit_linear_svm(torch.rand(6, 2), torch.arange(6) % 2).predict(torch.rand(6, 3))
 
 
-def test_without_scikit_learn_it_is_said_how_to_get_it(monkeypatch):
+@pytest.fixture
+def no_scikit_learn(monkeypatch):
     real = builtins.__import__
 
     def without(name, *rest):
@@ -226,8 +229,23 @@ def test_without_scikit_learn_it_is_said_how_to_get_it(monkeypatch):
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
+
+
+def test_without_scikit_learn_it_is_said_how_to_get_it(no_scikit_learn):
     with pytest.raises(InputError, match=r"pip install 'vgg-lib\[transfer\]'"):
         fit_linear_svm(torch.rand(6, 2), torch.arange(6) % 2)
+
+
+@pytest.mark.parametrize("measure", ["transfer", "untrained", "pixels"])
+def test_without_scikit_learn_it_is_said_before_a_training(no_scikit_learn, tmp_path, measure):
+    with pytest.raises(InputError, match=r"pip install 'vgg-lib\[transfer\]'"):
+        Wanted(measures=(measure,)).check(tmp_path)
+
+
+def test_without_scikit_learn_it_is_said_before_features_are_made(no_scikit_learn, monkeypatch):
+    monkeypatch.setattr(transfer, "features_of_layers", None)
+    with pytest.raises(InputError, match=r"pip install 'vgg-lib\[transfer\]'"):
+        evaluate_transfer(small_net(), *embedded_sets(), Transfer("embedded"))
 
 
 def embedded_sets(count=60):
@@ -276,7 +294,8 @@ def test_pixels_need_no_net():
         (lambda train, test: (train.take(torch.arange(25)), test), "has 2 training photographs, and choosing C"),
     ],
 )
-def test_too_few_photographs_of_a_class_are_named(change, says):
+def test_too_few_photographs_of_a_class_are_named_before_features_are_made(monkeypatch, change, says):
+    monkeypatch.setattr(transfer, "features_of_layers", None)
     with pytest.raises(InputError, match=says):
         evaluate_transfer(small_net(), *change(*embedded_sets()), Transfer("embedded"))
 

@@ -25,6 +25,7 @@ from vgg_lib.networks.table import NETWORKS
 from vgg_lib.tasks.box_file import Boxed, boxed, boxed_from_file
 from vgg_lib.tasks.boxes import WHOLE
 from vgg_lib.tasks.carried_photographs import FOLDER, carried_photographs
+from vgg_lib.tasks.linear_svm import check_scikit_learn
 from vgg_lib.tasks.localisation import Localisation, error_of, hits, mean_box, predict_boxes, train_boxes
 from vgg_lib.tasks.transfer import EVIDENCE, evaluate_pixels, evaluate_transfer
 from vgg_lib.training.loop import prepare, untrained
@@ -87,7 +88,11 @@ def transfer_of_pixels(trained: Trained, root: str | Path | None = None) -> dict
 
 
 def _transfer_photos(root: str | Path | None) -> tuple[Photos, Photos]:
-    """The training and test photographs of another data set; raises :class:`InputError` where it is missing."""
+    """The training and test photographs of another data set.
+
+    Raises :class:`InputError` where it is missing, or what the SVM needs.
+    """
+    check_scikit_learn()
     folder = photographs_folder(root) / EVIDENCE.folder
     if not folder.is_dir():
         raise InputError(

@@ -57,12 +57,9 @@ def fit_linear_svm(
     for one class only, a class without photographs or with fewer than there are parts, or no C above 0 to choose from.
     """
     _check(features, labels, costs, folds)
-    try:
-        from sklearn.model_selection import StratifiedKFold
-    except ImportError as error:
-        raise InputError(
-            "the linear SVM is scikit-learn's, which is not installed: pip install 'vgg-lib[transfer]'"
-        ) from error
+    check_scikit_learn()
+    from sklearn.model_selection import StratifiedKFold
+
     drawn = StratifiedKFold(folds, shuffle=True, random_state=0).split(features, labels)
     parts = [(torch.from_numpy(fit), torch.from_numpy(rest)) for fit, rest in drawn]
     tried = sorted(set(costs)) if len(set(costs)) > 1 else []
@@ -77,6 +74,16 @@ def fit_linear_svm(
             errors[cost] = round(100 * wrong / len(labels), 4)
     best = min(errors, key=lambda cost: (errors[cost], cost)) if errors else costs[0]
     return LinearSVM(*_solve(features, labels, best), best, errors)
+
+
+def check_scikit_learn() -> None:
+    """Raise :class:`InputError` without scikit-learn: to be known before features are made, not after it."""
+    try:
+        import sklearn  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            "the linear SVM is scikit-learn's, which is not installed: pip install 'vgg-lib[transfer]'"
+        ) from error
 
 
 def _solve(features: Tensor, labels: Tensor, cost: float) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from vgg_lib.data.images import CHUNK
 from vgg_lib.data.photos import Photos
 from vgg_lib.networks.model import VGG
 from vgg_lib.tasks.features import Combine, features_of_layers
-from vgg_lib.tasks.linear_svm import COSTS, FOLDS, fit_linear_svm
+from vgg_lib.tasks.linear_svm import COSTS, FOLDS, check_scikit_learn, fit_linear_svm
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,6 @@ def judge(
     """Fit an SVM to features ``(N, D)`` of the first set, and test it on those of the second."""
     began = time.perf_counter()
     (train, test), classes = sets, sets[0].classes
-    _check_counts(train, how.folds)
     svm = fit_linear_svm(features[0], train.labels, costs=how.costs, folds=how.folds, progress=progress)
     wrong = (svm.predict(features[1]) != test.labels).double()
     return Transferred(
@@ -116,7 +115,8 @@ def _percent(wrong: Tensor) -> float:
 
 
 def _chosen(train: Photos, test: Photos, how: Transfer) -> tuple[Photos, Photos]:
-    """The photographs that are used of both sets."""
+    """The photographs that are used of both sets; all that an SVM needs is looked at before features are made."""
+    check_scikit_learn()
     if train.classes != test.classes:
         raise InputError(
             f"training photographs are of {', '.join(train.classes)} and test photographs of "
@@ -129,6 +129,7 @@ def _chosen(train: Photos, test: Photos, how: Transfer) -> tuple[Photos, Photos]
         photos if count is None else first_of_each_class(photos, count)
         for photos, count in ((train, how.train_per_class), (test, how.test_per_class))
     )
+    _check_counts(train, how.folds)
     return train, test
 
 
