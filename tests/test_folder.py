@@ -59,6 +59,22 @@ def test_what_is_hidden_or_no_photograph_is_passed_over(write):
     assert (after.names, after.classes, after.fingerprint) == (before.names, before.classes, before.fingerprint)
 
 
+def test_a_photograph_that_is_not_read_is_refused_by_name_and_not_passed_over(write):
+    root = write("train", "test")
+    (root / "test" / "cat" / "photo.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    photos = photo_folder(root, "test")
+    assert "cat/photo.HEIC" in photos.names
+    with pytest.raises(InputError, match=r"photo\.HEIC .* \(it is a HEIC photograph, which is not read\)"):
+        _ = photos.images.sizes
+
+
+@pytest.mark.parametrize("ending", ["gif", "ppm", "webp"])
+def test_photographs_of_a_folder_may_be_of_any_form_that_is_read(write, ending):
+    root = write("train", "test")
+    Image.new("RGB", (9, 9)).save(root / "train" / "cat" / f"more.{ending}")
+    assert photo_folder(root, "train").images.sizes.tolist().count([9, 9]) == 1
+
+
 def test_the_fingerprint_is_of_the_content(write):
     root = write("train", "test")
     before = photo_folder(root, "train").fingerprint

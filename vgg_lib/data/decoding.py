@@ -14,6 +14,9 @@ from torch import Tensor
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.kinds import is_web_address, kind_of
 
+#: Endings of the files in a folder that are photographs, those among them that are not read: refused by name.
+ENDINGS = ("avif", "bmp", "gif", "heic", "heif", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp")
+
 #: How a picture is turned upright, by the orientation that its EXIF data tell.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -43,6 +46,15 @@ def decode(path: str | Path, at_least: int | None = None) -> Tensor:
     """
     with no_warning_of_size():
         return read(path, at_least)
+
+
+def is_photograph(path: Path) -> bool:
+    """Whether a file in a folder is a photograph by its name: what is hidden is none.
+
+    >>> is_photograph(Path("a.JPG")), is_photograph(Path("._a.jpg")), is_photograph(Path("notes.txt"))
+    (True, False, False)
+    """
+    return path.suffix[1:].lower() in ENDINGS and not path.name.startswith(".")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import torch
 from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.basics.files import is_folder
 from vgg_lib.basics.folders import cache_folder
+from vgg_lib.data.decoding import is_photograph
 from vgg_lib.data.imagenette import digest_of
 from vgg_lib.data.photo_files import PhotoFiles
 from vgg_lib.data.photos import Photos
@@ -97,15 +98,9 @@ def _classes(folder: Path) -> list[str]:
 
 
 def _photographs(folder: Path, classes: list[str]) -> list[Path]:
-    from torchvision.datasets.folder import IMG_EXTENSIONS
-
     paths = []
     for name in classes:
-        found = [
-            path
-            for path in sorted((folder / name).iterdir())
-            if path.suffix.lower() in IMG_EXTENSIONS and path.is_file() and not path.name.startswith(".")
-        ]
+        found = [path for path in sorted((folder / name).iterdir()) if is_photograph(path) and path.is_file()]
         if not found:
             raise InputError(f"{folder / name} holds no photographs: remove the folder, or add some")
         paths += found

@@ -9,14 +9,11 @@ from pathlib import Path
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.files import is_folder
-from vgg_lib.data.decoding import decode
+from vgg_lib.data.decoding import decode, is_photograph
 from vgg_lib.evaluation.posteriors import posteriors
 from vgg_lib.evaluation.protocols import Protocol
 from vgg_lib.networks.model import VGG
 from vgg_lib.training.weights import run_of
-
-#: Endings of the files in a folder that are photographs, those that cannot be read among them.
-ENDINGS = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ def photographs(given: Iterable[str]) -> Iterator[str]:
     for name in given:
         folder = Path(name)
         inside = sorted(folder.iterdir()) if is_folder(folder) else []
-        photos = [str(p) for p in inside if p.suffix.lower() in ENDINGS and not p.name.startswith(".")]
+        photos = [str(path) for path in inside if is_photograph(path)]
         yield from photos or [name]
 
 
