@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.data.folder import first_of_each_class, photo_folder
+from vgg_lib.data.folder import first_of_each_class, has_halves, photo_folder
 
 
 @pytest.fixture
@@ -45,6 +45,24 @@ def test_without_halves_a_quarter_is_for_testing_and_nothing_is_in_both(write):
     (root / "cat" / "00.png").unlink()
     fewer = photo_folder(root, "test")
     assert set(fewer.names) == set(test.names) - {"cat/00.png"}
+
+
+@pytest.mark.parametrize("name", ["train", "test"])
+def test_a_class_may_be_called_as_a_half_is(write, name):
+    root = write(classes=("plane", name), count=40)
+    for split in ("train", "test"):
+        assert set(photo_folder(root, split).classes) == {"plane", name}
+
+
+def test_halves_are_both_there_or_nothing_else_is(write, tmp_path):
+    root = write("train", "test")
+    assert has_halves(root) and has_halves(str(root))
+    shutil.rmtree(root / "test")
+    (root / ".cache").mkdir()
+    assert has_halves(root)
+    (root / "plane").mkdir()
+    assert not has_halves(root)
+    assert not has_halves(tmp_path / "none") and not has_halves("a" * 300)
 
 
 def test_what_is_hidden_or_no_photograph_is_passed_over(write):
@@ -108,6 +126,7 @@ def remove(path):
     [
         ((), remove("."), "pets is no folder"),
         (("train", "test"), remove("test"), "pets has train/ but no test/"),
+        (("train", "test"), remove("train"), "pets has test/ but no train/"),
         (("train", "test"), remove("test/cat"), r"class 'cat' in one of train/ and test/ alone"),
         (("train", "test"), lambda root: (root / "train" / "dog").mkdir(), "class 'dog' in one of"),
         ((), lambda root: [shutil.rmtree(root / name) for name in ("cat", "ant")], "pets holds no folders"),

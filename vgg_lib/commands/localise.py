@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from vgg_lib.basics.errors import check_choice
-from vgg_lib.basics.files import check_writing, is_folder, replacing
+from vgg_lib.basics.files import check_writing, replacing
 from vgg_lib.commands.shared import Weights, weights_or_best
-from vgg_lib.data.folder import photo_folder
+from vgg_lib.data.folder import has_halves, photo_folder
 from vgg_lib.tasks.box_file import boxed_from_file
 from vgg_lib.tasks.boxes import WHOLE
 from vgg_lib.tasks.localisation import Localisation, error_of, mean_box, predict_boxes, train_boxes
@@ -43,7 +43,7 @@ def localise(
     for path in filter(None, (picture, out)):
         check_writing(path)
     net, _ = load_net(weights_or_best(weights))
-    halves = is_folder(folder / "train")
+    halves = has_halves(folder)
     train, test = (
         boxed_from_file(photo_folder(folder, split), boxes, below=f"{split}/" if halves else "")
         for split in ("train", "test")

@@ -10,7 +10,7 @@ import torch
 
 from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.basics.files import is_folder
-from vgg_lib.basics.folders import cache_folder
+from vgg_lib.basics.folders import cache_folder, expanded
 from vgg_lib.data.decoding import is_photograph
 from vgg_lib.data.imagenette import digest_of
 from vgg_lib.data.photo_files import PhotoFiles
@@ -25,6 +25,7 @@ def photo_folder(root: str | Path, split: str) -> Photos:
 
     Two layouts are understood: ``root/train/CLASS/*.jpg`` beside ``root/test/CLASS/*.jpg``, and ``root/CLASS/*.jpg``,
     where a quarter is for testing, chosen by a hash of class and file name, so that it is the same on every machine.
+    The first is meant where both halves are there, or one of them and no other folder: a class may be called ``train``.
     Classes are in the order of their names, photographs too; each one's name is ``CLASS/file``. What is hidden, and
     files that are no photographs by their ending, are passed over.
 
@@ -32,14 +33,16 @@ def photo_folder(root: str | Path, split: str) -> Photos:
     have different classes, or a class has no photograph, or none in this half.
     """
     check_choice("split", split, ("train", "test"))
-    root = Path(root).expanduser()
+    root = expanded(root)
     if not is_folder(root):
         raise InputError(f"{root} is no folder: name one that holds a folder of photographs for each class")
-    halves = [half for half in ("train", "test") if (root / half).is_dir()]
-    if len(halves) == 1:
-        [missing] = {"train", "test"} - set(halves)
-        raise InputError(f"{root} has {halves[0]}/ but no {missing}/: add it, or put the classes' folders into {root}")
-    if halves:
+    if has_halves(root):
+        there = set(_folders(root))
+        for half, missing in (("train", "test"), ("test", "train")):
+            if missing not in there:
+                raise InputError(
+                    f"{root} has {half}/ but no {missing}/: add it, or put the classes' folders into {root}"
+                )
         classes = _classes(root / split)
         other = _classes(root / ("test" if split == "train" else "train"))
         if classes != other:
@@ -62,6 +65,16 @@ def photo_folder(root: str | Path, split: str) -> Photos:
         classes=tuple(classes),
         fingerprint=fingerprint,
     )
+
+
+def has_halves(root: str | Path) -> bool:
+    """Whether a folder is one of ``train`` and ``test``, rather than of classes, one of which may have such a name.
+
+    It is where it holds both, or one of them and no other folder.
+    """
+    root = expanded(root)
+    there = set(_folders(root) if is_folder(root) else [])
+    return {"train", "test"} <= there or there in ({"train"}, {"test"})
 
 
 def first_of_each_class(photos: Photos, count: int) -> Photos:
@@ -90,8 +103,12 @@ def _for_testing(path: Path) -> bool:
     return int.from_bytes(digest[:8], "little") % _TEST_ONE_OF == 0
 
 
+def _folders(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
 def _classes(folder: Path) -> list[str]:
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    names = _folders(folder)
     if not names:
         raise InputError(f"{folder} holds no folders: put the photographs of each class into a folder of its name")
     return names
