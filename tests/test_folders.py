@@ -10,7 +10,11 @@ from PIL import Image
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.folders import cache_folder, data_folder, free_space, way_out
 from vgg_lib.commands import doctor
-from vgg_lib.data.imagenette import imagenette
+from vgg_lib.data.folder import photo_folder
+from vgg_lib.data.imagenette import find, imagenette, photographs_folder
+from vgg_lib.networks.published import load_published
+from vgg_lib.training.loop import train
+from vgg_lib.training.runs import make_run
 
 
 def test_the_data_folder_is_where_the_system_says(tmp_path, monkeypatch):
@@ -86,6 +90,26 @@ def test_a_download_names_the_variable_for_its_folder(no_home):
     assert said.code == 2
     assert "cannot be written" in said.err
     assert said.err.endswith("free some space, or set VGG_LIB_CACHE to a folder that can be written\n")
+
+
+@pytest.mark.parametrize(
+    ("use", "says"),
+    [
+        (find, "which is no folder"),
+        (lambda name: photo_folder(name, "train"), "is no folder"),
+        (lambda name: load_published(name, "A"), "~nobody-is-called-so/a"),
+    ],
+)
+def test_the_home_of_a_user_who_is_not_there_is_a_name_like_any_other(use, says):
+    with pytest.raises(InputError, match=says):
+        use("~nobody-is-called-so/a")
+
+
+def test_such_a_name_may_be_written_to_and_looked_at(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train(make_run("A", "quick", width=1 / 16), max_steps=1, checkpoint="~nobody-is-called-so/a", progress=False)
+    assert [path.name for path in (tmp_path / "~nobody-is-called-so").iterdir()] == ["a"]
+    assert photographs_folder("~nobody-is-called-so") == Path("~nobody-is-called-so")
 
 
 def test_elsewhere_another_folder_is_the_way_out(tmp_path):

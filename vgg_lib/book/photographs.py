@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.basics.folders import data_folder
+from vgg_lib.basics.folders import data_folder, expanded
 from vgg_lib.basics.machine import best_device
 from vgg_lib.book.chapter import at, estimate
 from vgg_lib.data.stand_in import write_stand_in
@@ -90,7 +90,7 @@ def _folder(keep: Path | str | None) -> Path:
     if keep is None:
         return data_folder()
     if keep != "Drive":
-        return Path(keep).expanduser()
+        return expanded(keep)
     try:
         from google.colab import drive  # type: ignore[import-not-found]
     except ImportError:

@@ -20,7 +20,7 @@ from PIL import Image
 
 from vgg_lib.basics.errors import InputError, InputWarning, check_choice
 from vgg_lib.basics.files import is_folder
-from vgg_lib.basics.folders import cache_folder, way_out
+from vgg_lib.basics.folders import cache_folder, expanded, way_out
 from vgg_lib.data.archive import CLASSES, FOLDERS, STAND_IN, differences, photographs_in
 from vgg_lib.data.decoded import decoded_once
 from vgg_lib.data.decoding import no_warning_of_size, read
@@ -35,7 +35,7 @@ HOW_TO_GET_IT = (
 
 def photographs_folder(root: str | Path | None = None) -> Path:
     """Where data sets are looked for: at ``root``, else at ``VGG_LIB_DATA``, else in the cache folder."""
-    return Path(root or os.environ.get("VGG_LIB_DATA") or cache_folder()).expanduser()
+    return expanded(root or os.environ.get("VGG_LIB_DATA") or cache_folder())
 
 
 def find(root: str | Path | None = None, size: str = "160px") -> Path | None:
@@ -50,7 +50,7 @@ def find(root: str | Path | None = None, size: str = "160px") -> Path | None:
     named = root or os.environ.get("VGG_LIB_DATA")
     if not named:
         return cache_folder() if is_folder(cache_folder() / folder) else None
-    where = Path(named).expanduser()
+    where = expanded(named)
     origin = "the data folder" if root else "VGG_LIB_DATA"
     if not is_folder(where):
         raise InputError(f"{origin} is {where}, which is no folder: name the one that holds {folder}/")

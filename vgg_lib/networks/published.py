@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from vgg_lib.basics.errors import InputError, InputWarning, check_choice
+from vgg_lib.basics.folders import expanded
 from vgg_lib.networks.model import VGG, vgg
 from vgg_lib.networks.preprocessing import Preprocessing
 from vgg_lib.networks.table import Network
@@ -56,7 +57,7 @@ def load_published(
     """
     check_choice("convention", convention, CONVENTIONS)
     origin = str(weights) if isinstance(weights, str | Path) else "the state_dict"
-    tensors = read_tensors(Path(weights).expanduser()) if isinstance(weights, str | Path) else unwrap(weights, origin)
+    tensors = read_tensors(expanded(weights)) if isinstance(weights, str | Path) else unwrap(weights, origin)
     if convention == "torchvision" and is_of_the_authors_release(tensors):
         warnings.warn(
             f"{origin} is named like the conversion of the authors' release, whose inputs are blue first, 0..255: "

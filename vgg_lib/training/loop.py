@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from vgg_lib.basics import machine
 from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.folders import expanded
 from vgg_lib.basics.progress import bar, say
 from vgg_lib.evaluation.posteriors import posteriors, top_errors
 from vgg_lib.networks.initialisation import copy_weights, initialise, warm_start
@@ -188,7 +189,7 @@ def train(
         learner.model = team.wrap(learner.net)  # every process comes here
         trained = Trained(run, learner.net, batches.photos.classes, data=batches.photos.identity("train"))
         total = min(batches.total, max_steps or batches.total)
-        path = None if checkpoint is None else Path(checkpoint).expanduser()
+        path = None if checkpoint is None else expanded(checkpoint)
         saved = Checkpoint(path, run.key, team, {"trained": trained} | learner.parts())
         saved.resume()
         with _shown(trained, total, batches, watch, progress and team.leads) as report:
