@@ -2,6 +2,7 @@
 
 import io
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -219,14 +220,23 @@ def test_what_is_no_file_is_called_what_it_is(tmp_path):
     (tmp_path / "link.jpg").symlink_to("nowhere")
     for path, says in (
         (tmp_path, "it is a folder"),
-        (tmp_path / "none.jpg", "No such file"),
-        (tmp_path / "link.jpg", "No such file"),
+        (tmp_path / "none.jpg", r"\(there is no such file\): check its name$"),
+        (tmp_path / "link.jpg", r"\(there is no such file\): check its name$"),
         ("https://example.org/photo.jpg", "it is a web address"),
         ("x" * 300, "File name too long"),
         ("a\0b", "null"),
     ):
         with pytest.raises(InputError, match=says):
             decode(path)
+
+
+def test_a_file_that_may_not_be_read_wants_other_permissions(tmp_path, monkeypatch):
+    def closed(*how):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", closed)  # who runs this may be allowed everything
+    with pytest.raises(InputError, match=r"a\.jpg .* \(you are not allowed to read it\): change its permissions"):
+        decode(tmp_path / "a.jpg")
 
 
 def test_the_file_of_a_pillow_image_may_be_read_only_now(tmp_path):

@@ -143,6 +143,10 @@ def _why(path: str, error: Exception) -> tuple[str, str]:
         return "it carries more text than a photograph should", "save it again without its metadata"
     if isinstance(error, IsADirectoryError):
         return "it is a folder", "give the photographs in it"
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file", "check its name"
+    if isinstance(error, PermissionError):
+        return "you are not allowed to read it", "change its permissions, or copy it to a folder of yours"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror, "replace or remove it"
     kind = kind_of(Path(path))
