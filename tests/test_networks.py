@@ -156,19 +156,31 @@ def test_an_input_of_another_shape_is_refused_with_both_shapes(shape):
         ({"width": float("nan")}, "width nan gives conv1_1 more than 1,048,576 channels: choose a smaller"),
         ({"width": float("inf")}, "width inf gives conv1_1 more than"),
         ({"width": 1e300}, r"width 1e\+300 gives conv1_1 more than"),
-        ({"image_size": 31}, "image size 31 is too small: .* 32 pixels or more"),
+        ({"image_size": 31}, "image size 31 is too small: 5 pools of 2×2 need 32 pixels or more"),
         ({"num_classes": 1}, "num_classes is 1: .* at least 2"),
         ({"num_classes": 10.0}, "num_classes is 10.0: choose a whole number"),
         ({"num_classes": "10"}, "num_classes is '10': choose a whole number"),
         ({"image_size": 64.0}, "image_size is 64.0: choose a whole number"),
         ({"width": "1/4"}, "width is '1/4': choose a number"),
         ({"dropout": 1.0}, "dropout is 1.0: choose"),
-        ({"name": Network(*((conv(64),),) * 6), "image_size": 32}, "image size 32 is used up at pool6"),
+        (
+            {"name": Network(*((conv(64),),) * 6), "image_size": 32},
+            "image size 32 is too small: 6 pools of 2×2 need 64 pixels or more",
+        ),
+        (
+            {"name": Network((conv(64, kernel=5, padding=0),), (conv(64),)), "image_size": 7},
+            "image size 7 is used up at pool2",
+        ),
     ],
 )
 def test_what_cannot_be_built_is_refused_by_name_and_value(choices, says):
     with pytest.raises(InputError, match=says):
         vgg(**{"name": "A", "image_size": 32} | choices)
+
+
+def test_a_network_of_two_stages_takes_images_of_28_pixels():
+    net = vgg(Network((conv(32),), (conv(64),)), num_classes=10, image_size=28, width=1 / 8)
+    assert net(torch.zeros(1, 3, 28, 28)).shape == (1, 10)
 
 
 @pytest.mark.parametrize("stages", [(), ((conv(64),), ()), (conv(64),)])

@@ -118,7 +118,8 @@ def vgg(
     gives it the weights to train from.
 
     Raises :class:`InputError` for an unknown name, a number of another type, a width that leaves a layer
-    without channels, fewer than 2 classes, a dropout outside [0, 1), or an image under 32 pixels.
+    without channels, fewer than 2 classes, a dropout outside [0, 1), or an image too small
+    for the network's pools, 32 pixels in Table 1.
 
     >>> net = vgg("A", num_classes=10, image_size=32, width=0.125)
     >>> net(torch.zeros(1, 3, 32, 32)).shape

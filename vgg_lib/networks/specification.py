@@ -37,8 +37,9 @@ def specify(network: str | Network, *, num_classes: int, image_size: int, width:
     """Every layer of a network with its channels and map sizes, the fully connected ones included.
 
     Raises :class:`InputError` for classes and image sizes that are no whole numbers, a width that is no number, fewer
-    than 2 classes, an image under 32 pixels (the stride of Table 1's networks), an image that is used up before the
-    last pool, or a width that leaves a layer no channels or more than :data:`MOST_CHANNELS`.
+    than 2 classes, an image too small for as many pools as the network has stages (under 32 pixels for Table 1's), one
+    that is used up before the last pool all the same, or a width that leaves a layer no channels or more than
+    :data:`MOST_CHANNELS`.
     """
     for name, value, kind, wanted in (
         ("num_classes", num_classes, Integral, "a whole number"),
@@ -49,11 +50,13 @@ def specify(network: str | Network, *, num_classes: int, image_size: int, width:
             raise InputError(f"{name} is {value!r}: choose {wanted}")
     if num_classes < 2:
         raise InputError(f"num_classes is {num_classes}: a classifier needs at least 2")
-    if image_size < 32:
-        raise InputError(f"image size {image_size} is too small: five 2×2 pools need 32 pixels or more")
+    network = resolve(network)
+    pools = len(network.stages)
+    if image_size < 2**pools:
+        raise InputError(f"image size {image_size} is too small: {pools} pools of 2×2 need {2**pools} pixels or more")
     specs = []
     channels, size = 3, image_size
-    for name, layer in resolve(network).named_layers():
+    for name, layer in network.named_layers():
         out_channels = scale_width(layer.channels, width, name) if layer.channels else channels
         out_size = (size + 2 * layer.padding - layer.kernel) // layer.stride + 1
         if out_size < 1:
