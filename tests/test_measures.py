@@ -212,6 +212,12 @@ def test_photographs_without_a_file_of_boxes_are_refused_before_anything_is_meas
         record_measures(untrained(run), run, [MEASURED], root=write_stand_in(tmp_path))
 
 
+def test_a_net_of_photographs_without_boxes_is_told_which_measure_needs_them(tmp_path):
+    run = make_run("A", "laptop")
+    with pytest.raises(InputError, match=r"'PCR-all' takes .* preset 'laptop' have none: measure a net of .*'quick'"):
+        record_measures(untrained(run), run, ["PCR-all"], root=tmp_path)
+
+
 def test_an_unknown_measure_is_told_which_there_are():
     with pytest.raises(InputError, match="'boxes': choose from SCR, PCR"):
         record_measures(untrained(RUN), RUN, ["boxes"])

@@ -114,9 +114,18 @@ BOX_FILE = "imagenette-boxes.json"
 
 
 def box_error(name: str) -> Measure:
-    """App. A: the error in percent of a box net of :data:`BOX_NETS` made from the net, on what its run is tested on."""
+    """App. A: the error in percent of a box net of :data:`BOX_NETS` made from the net, on what its run is tested on.
+
+    Taking it raises :class:`InputError` for a net of photographs, which have no boxes of their own.
+    """
 
     def take(trained: Trained, root: str | Path | None) -> dict[str, Any]:
+        preset = trained.run.preset
+        if preset.data == "imagenette":  # said before it is looked for
+            raise InputError(
+                f"measure {name!r} takes photographs with boxes, and those of preset {preset.name!r} have none: "
+                "measure a net of preset 'quick', or 'boxes on photographs' with a file of boxes"
+            )
         test = boxed(photos_to_test(trained.run, root))
         right = _found(trained, name, photos_to_train(trained.run, root), test)
         return {"error": _error(right)}
