@@ -1,5 +1,6 @@
 """The queue: nothing is done twice or lost, whatever is killed."""
 
+import dataclasses
 import multiprocessing
 import os
 import resource
@@ -287,6 +288,15 @@ def test_a_warm_start_trains_its_source_again_where_the_weights_are_gone(agenda_
     Queue(agenda_of(WARM), workers=1).run()
     assert outcomes(store) == sorted([(RUN.key, "finished"), (WARM.key, "finished")])
     assert workshop.weights(RUN.key).exists()
+
+
+def test_of_a_chain_whose_weights_are_all_gone_each_is_trained_again(agenda_of, store, quick_workers, workshop):
+    last = dataclasses.replace(WARM, seed=1, warm_start=WARM.key, warm_layers="all")
+    store.add(a_record(RUN))
+    store.add(a_record(WARM))
+    Queue(agenda_of(RUN, WARM, last), workers=1).run()
+    assert outcomes(store) == sorted((run.key, "finished") for run in (RUN, WARM, last))
+    assert all(workshop.weights(run.key).exists() for run in (RUN, WARM, last))
 
 
 def test_a_warm_start_whose_source_failed_has_failed(agenda_of, store, quick_workers):

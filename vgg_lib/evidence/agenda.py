@@ -70,7 +70,10 @@ class Agenda:
         return self.study.runs(known, self.seeds)
 
     def missing(self, known: Known) -> list[Run]:
-        """The runs without a record, in order; for a warm start whose weights are missing, the run that makes them."""
+        """The runs without a record, in order; for a warm start whose weights are missing, the run that makes them.
+
+        A run that is done and on this list all the same is there for its weights.
+        """
         runs = self.runs(known)
         sources = {run.key: run for run in [*(record.run for record in known.values()), *runs]}
         missing = []
@@ -89,10 +92,6 @@ class Agenda:
     def give_up(self, run: Run) -> None:
         """Count a run that has failed as done from now on."""
         self._given_up.add(run.key)
-
-    def is_source(self, run: Run, known: Known) -> bool:
-        """Whether a run that is missing starts from the weights of this one."""
-        return any(other.warm_start == run.key for other in self.runs(known) if not self.is_done(other.key, known))
 
     def status(self, workers: int) -> Status:
         """Where the study stands. The hours left are for so many ``workers``, at the pace of what is done."""

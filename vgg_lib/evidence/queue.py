@@ -142,7 +142,7 @@ class Queue:
                 self.threads,
                 agenda.again,
                 other_photographs=agenda.other_photographs,
-                for_weights=agenda.is_source(run, known),
+                for_weights=agenda.is_done(run.key, known),  # done and missing: its weights are
                 wanted=agenda.study.wanted(run),
             )
             ours, theirs = _SPAWN.Pipe(duplex=False)
