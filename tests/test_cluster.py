@@ -24,6 +24,7 @@ from vgg_lib.evidence.cluster import ClusterQueue
 from vgg_lib.evidence.reporting import StudyLine
 from vgg_lib.evidence.store import Store
 from vgg_lib.evidence.studies import STUDIES, Study
+from vgg_lib.evidence.testing import Wanted
 from vgg_lib.evidence.workshop import Workshop
 from vgg_lib.training.runs import make_run
 
@@ -57,8 +58,9 @@ def cluster(home):
 def queue_of(cluster, tmp_path):
     """``queue_of(run, …)`` trains these runs on the cluster."""
 
-    def make(*runs, ask=None, **choices):
-        study = Study("those", "?", ask or (lambda known, seeds: iter(runs)), 1)
+    def make(*runs, ask=None, measures=(), **choices):
+        ask = ask or (lambda known, seeds: iter(runs))
+        study = Study("those", "?", ask, 1, lambda run: Wanted(measures=measures))
         where = {"scheduler": cluster.scheduler_address, "folder": tmp_path / "shared"}
         agenda = Agenda(study, Store(tmp_path / "records.jsonl"), Workshop(tmp_path / "runs"))
         return ClusterQueue(agenda, **where | choices)
@@ -159,6 +161,13 @@ def test_photographs_that_a_worker_does_not_have_are_said_so(queue_of, tmp_path)
     )
     with pytest.raises(InputError, match=says):
         queue_of(make_run("A", "laptop"), root=tmp_path).run()
+
+
+def test_data_to_measure_on_that_a_worker_does_not_have_is_said_so(queue_of, tmp_path):
+    queue = queue_of(SOURCE, measures=("transfer",), root=tmp_path)
+    with pytest.raises(InputError, match=r"worker tcp://.*: transfer is measured on .*, which is not there"):
+        queue.run()
+    assert not queue.agenda.store.path.exists()
 
 
 @pytest.mark.filterwarnings("ignore::vgg_lib.basics.errors.InputWarning")

@@ -188,6 +188,16 @@ def test_a_claim_asks_for_what_judges_it_alone():
     assert set(asked) < set(study("evidence").runs({}))
 
 
+def test_what_a_claim_does_not_ask_for_is_not_measured_but_tested():
+    of_depth, of_transfer, of_all = (study("evidence", claims) for claims in (["depth"], ["transfer"], []))
+    for run in of_depth.runs({}):
+        assert of_depth.wanted(run).measures == ()
+        assert "transfer" in of_all.wanted(run).measures
+        assert of_depth.wanted(run).tests == of_all.wanted(run).tests  # its record judges other claims too
+    assert all("transfer" in of_transfer.wanted(run).measures for run in of_transfer.runs({}))
+    assert STUDIES["evidence"].wanted == of_all.wanted
+
+
 def test_what_a_claims_runs_start_from_is_asked_for_before_them():
     asked = study("evidence", ["warm-start"]).runs({})
     for at, run in enumerate(asked):

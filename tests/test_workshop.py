@@ -26,6 +26,13 @@ def test_what_is_wanted_of_a_net_stands_in_its_record(workshop, store):
     assert list(store) == [record]
 
 
+@pytest.mark.parametrize("attended", [False, True])
+def test_data_that_is_not_there_to_measure_on_is_not_the_runs_fault(workshop, store, cache, attended):
+    with pytest.raises(InputError, match=r"cifar10-small, which is not there: put CIFAR-10's pictures there"):
+        workshop.do(RUN, store, wanted=Wanted(measures=("transfer",)), attended=attended)
+    assert not store.path.exists() and not workshop.weights(RUN.key).exists()
+
+
 def test_a_record_that_is_enough_is_all_that_is_done(workshop, store):
     store.add(a_record(RUN))
     assert workshop.do(RUN, store, enough=lambda record: record.outcome == "finished") == a_record(RUN)

@@ -12,6 +12,7 @@ from vgg_lib.evidence.hardware import training_macs
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.store import Known, Store
 from vgg_lib.evidence.studies import Study
+from vgg_lib.evidence.testing import Wanted
 from vgg_lib.evidence.workshop import Workshop
 from vgg_lib.training.photographs import photographs
 from vgg_lib.training.runs import Run
@@ -88,6 +89,14 @@ class Agenda:
                 run = source
             missing.append(run)
         return list(dict.fromkeys(missing))
+
+    def check_measures(self, runs: Iterable[Run], root: Path | None = None) -> None:
+        """See that all can be measured that is wanted of runs; raises :class:`InputError` where data for it is missing.
+
+        Each measure is looked at once.
+        """
+        names = dict.fromkeys(name for run in runs for name in self.study.wanted(run).measures)
+        Wanted(measures=tuple(names)).check(root)
 
     def give_up(self, run: Run) -> None:
         """Count a run that has failed as done from now on."""

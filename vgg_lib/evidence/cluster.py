@@ -73,7 +73,7 @@ class ClusterQueue:
         """Train until nothing is missing, on the workers that are there at any time; waits while there is none.
 
         Raises :class:`InputError` for a scheduler that does not answer, or is gone; for a worker that has other
-        versions, or no photographs; for a full disk; and where Dask is not installed.
+        versions, no photographs, or no data for what is measured; for a full disk; and where Dask is not installed.
         """
         open_workshop(self.agenda.workshop)
         with _connected(self.scheduler) as client, closing(StudyLine(self.agenda)) as line:

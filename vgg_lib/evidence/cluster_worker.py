@@ -48,7 +48,8 @@ def train_run(
 
     ``wanted`` is what to measure of its net, ``start_from`` the content of the file of weights that it starts from.
     Raises :class:`Abandoned` when the queue no longer waits for the run, and :class:`InputError`, naming the worker,
-    for photographs that it does not have, or not ``whole``, and for a folder that it cannot write to.
+    for photographs that it does not have, or not ``whole``, for data that measuring needs, and for a folder that it
+    cannot write to.
     """
     from distributed import get_worker
 

@@ -85,10 +85,12 @@ def _runs(groups: tuple[Group, ...], seeds: int) -> Iterator[Run]:
             yield from (recipe.run(seed) for recipe, count in wanted.items() if seed < count)
 
 
-def wanted(run: Run) -> Wanted:
+def wanted(run: Run, claims: Collection[str] = tuple(CLAIMS)) -> Wanted:
     """What the claims want to know of a run: each protocol under which it is compared, and what else is measured.
 
     Predictions are kept for what judges a claim, posteriors where nets are fused, errors alone for what stands beside.
+    Where some ``claims`` are named, no more is measured than what these want, since measuring may need other data. It
+    is tested under every protocol all the same, so that its record judges other claims too.
     """
     keep: dict[Arm, set[str]] = {}
     measures: dict[str, None] = {}
@@ -97,13 +99,14 @@ def wanted(run: Run) -> Wanted:
             keep[arm] = {"predictions", "posteriors"} if len(arm.recipes) > 1 else {"predictions"}
         for arm, _ in arms_beside(name):
             keep.setdefault(arm, {"predictions"} if arm.protocol == run.protocol else set())
-        if any(_trains(arm, run) for arm, _ in (*arms_of(name), *arms_beside(name))):
+        if name in claims and any(_trains(arm, run) for arm, _ in (*arms_of(name), *arms_beside(name))):
             measures.update(dict.fromkeys(name for name in claim.measures if MEASURES[name].fits(run)))
     mine = {arm: kept for arm, kept in keep.items() if _trains(arm, run)}
     tests: dict[object, set[str]] = {}
     for arm, kept in mine.items():
         tests.setdefault(arm.protocol, set()).update(kept)
-    measures.update(dict.fromkeys(arm.measured.split(".")[0] for arm in mine if arm.measured))
+    asked = {arm for name in claims for arm, _ in (*arms_of(name), *arms_beside(name))}
+    measures.update(dict.fromkeys(arm.measured.split(".")[0] for arm in mine if arm.measured and arm in asked))
     return Wanted(
         tuple(Test(protocol, tuple(sorted(kept))) for protocol, kept in tests.items()),  # type: ignore[arg-type]
         tuple(measures),

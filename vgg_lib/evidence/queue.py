@@ -109,12 +109,14 @@ class Queue:
     def run(self) -> None:
         """Train until nothing is missing.
 
-        Raises :class:`InputError` for what would stop every run: no photographs, a full disk, several processes that
-        ``torchrun`` started.
+        Raises :class:`InputError` for what would stop every run: no photographs, a full disk, no data for what is
+        measured, several processes that ``torchrun`` started.
         """
         open_workshop(self.agenda.workshop)
         known = self.agenda.known()
-        read_photographs(self.agenda.missing(known), self.root, whole=not self.agenda.other_photographs)
+        runs = self.agenda.missing(known)
+        read_photographs(runs, self.root, whole=not self.agenda.other_photographs)
+        self.agenda.check_measures(runs, self.root)
         jobs: list[_Job] = []
         with closing(StudyLine(self.agenda)) as line:
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.evidence import evidence
@@ -137,6 +138,7 @@ STUDIES: dict[str, Study] = {
 def study(name: str, claims: Collection[str] = ()) -> Study:
     """The study of that name; where ``claims`` are given, no more of it than what judges them.
 
+    What their runs would be measured for by other claims is left out: `vgg-lib measure` adds it from the weights.
     Raises :class:`~vgg_lib.basics.errors.InputError` for a study that does not exist, and for a claim that does not, or
     that this study does not judge.
     """
@@ -147,4 +149,6 @@ def study(name: str, claims: Collection[str] = ()) -> Study:
             raise InputError(f"claim {claim} needs no training: `vgg-lib claim {claim}` says how it is judged")
         if evidence.study_of(claim) != name:
             raise InputError(f"claim {claim} is judged by study {evidence.study_of(claim)}, not by {name}")
-    return replace(STUDIES[name], ask=evidence.runs_that_judge(claims)) if claims else STUDIES[name]
+    if not claims:
+        return STUDIES[name]
+    return replace(STUDIES[name], ask=evidence.runs_that_judge(claims), wanted=partial(evidence.wanted, claims=claims))

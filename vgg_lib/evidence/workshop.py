@@ -116,13 +116,14 @@ class Workshop:
         ``attended``: then the error is raised. ``more`` is what :class:`Work` says.
 
         Raises :class:`BusyError` while another process trains the run, and :class:`InputError` for what is not the
-        run's fault: photographs that cannot be read, a full disk, a store that takes no record.
+        run's fault: photographs that cannot be read, no data for what is measured, a full disk, a store that takes no
+        record.
         """
         with self.lock(run):
             if enough and (found := store.find(run)) and enough(found):
                 return found
             store.check()
-            result = (self._train_and_test if attended else self.attempt)(run, **more)
+            result = self.attempt(run, attended=attended, **more)
             self.finish(result, store, anew=enough is None)
         return result
 
@@ -130,17 +131,20 @@ class Workshop:
         """Train a run in a process of ``torchrun`` that does not lead: the leading one does the rest in :meth:`do`."""
         self._train(run, **training)
 
-    def attempt(self, run: Run, **more: Unpack[Work]) -> Record:
+    def attempt(self, run: Run, *, attended: bool = False, **more: Unpack[Work]) -> Record:
         """Train and test a run and save its weights; where that fails, the record has the reason.
 
         For the process that holds the lock. A checkpoint that is damaged, or half written, is removed first. Raises
-        :class:`InputError` for what is not the run's fault.
+        :class:`InputError` for what is not the run's fault. Where the training is ``attended`` every error is raised,
+        and no checkpoint is removed.
         """
-        self._remove_what_is_broken(run)
+        if not attended:
+            self._remove_what_is_broken(run)
+        (more.get("wanted") or Wanted()).check(more.get("root"))  # data that is not here is no fault of the run
         try:
             return self._train_and_test(run, **more)
         except Exception as error:
-            if isinstance(error, InputError) and isinstance(error.__cause__, OSError):
+            if attended or (isinstance(error, InputError) and isinstance(error.__cause__, OSError)):
                 raise
             return failed(run, f"{type(error).__name__}: {error}")
 
@@ -159,13 +163,10 @@ class Workshop:
     def _train_and_test(
         self, run: Run, *, wanted: Wanted | None = None, weights: Path | None = None, **training: Unpack[Training]
     ) -> Record:
-        root = training.get("root")
-        if wanted is not None:
-            wanted.check(root)
         trained = self._train(run, **training)
         if weights is None or trained.outcome == "finished":
             save_net(trained.net, weights or self.weights(run.key), classes=trained.classes, run=run)
-        return record(trained, root=root, wanted=wanted, progress=training.get("progress", True))
+        return record(trained, root=training.get("root"), wanted=wanted, progress=training.get("progress", True))
 
     def _train(self, run: Run, **training: Unpack[Training]) -> Trained:
         start_from = load_net(self.weights(run.warm_start))[0] if run.warm_start else None
