@@ -323,7 +323,9 @@ def test_without_the_data_that_is_measured_on_no_run_is_tried(agenda_of, store, 
     asked = agenda_of(RUN, tiny(seed=1))
     asked.study = dataclasses.replace(asked.study, wanted=lambda run: Wanted(measures=("transfer",)))
     monkeypatch.setattr(queue, "_SPAWN", None)  # no worker is started to find that out
-    with pytest.raises(InputError, match=r"transfer is measured on .*cifar10-small, which is not there: put CIFAR-10's"):
+    with pytest.raises(
+        InputError, match=r"transfer is measured on .*cifar10-small, which is not there: put CIFAR-10's"
+    ):
         Queue(asked).run()
     assert not store.path.exists()
 

@@ -7,8 +7,10 @@ from helpers.tiny import DIVERGING, FAILING, LONG, tiny
 from vgg_lib.basics.errors import InputError
 from vgg_lib.evaluation.protocols import Protocol
 from vgg_lib.evidence import testing
+from vgg_lib.evidence.origin import origin
 from vgg_lib.evidence.testing import Wanted, failed
 from vgg_lib.evidence.workshop import BusyError
+from vgg_lib.training.checkpoints import load_state, save_state
 from vgg_lib.training.loop import train
 
 RUN = tiny()
@@ -63,6 +65,32 @@ def test_weights_go_where_they_are_wanted_but_not_those_that_diverged(workshop, 
     assert workshop.weights(DIVERGING.key).exists()  # a warm start from them diverges too, and says so
     workshop.do(RUN, store, weights=mine)
     assert mine.exists() and not workshop.weights(RUN.key).exists()
+
+
+@pytest.fixture
+def fresh_origin(monkeypatch):
+    """``fresh_origin(commit)`` is as if that were checked out now; it begins with none that is known."""
+    origin.cache_clear()
+    yield lambda commit: monkeypatch.setattr("vgg_lib.evidence.origin._commit", lambda root: commit)
+    origin.cache_clear()
+
+
+def test_a_record_names_the_code_that_its_training_began_with(workshop, fresh_origin):
+    fresh_origin("before")
+    record = workshop.attempt(RUN, watch=lambda *step: fresh_origin("pulled since"), progress=False)
+    assert record.origin.commit == "before"
+
+
+@pytest.mark.parametrize(("before", "says"), [("other", "other+{}"), (None, "{}"), ("the same", "{}")])
+def test_a_training_that_goes_on_on_another_engine_says_so(workshop, before, says):
+    here = origin().engine
+    checkpoint, names = workshop.checkpoint(RUN), {"the same": here}
+    train(RUN, max_steps=1, checkpoint=checkpoint, engine=names.get(before, before), progress=False)
+    if before is None:  # as an older version wrote it
+        state = load_state(checkpoint)
+        del state["trained"]["engines"]
+        save_state(checkpoint, state)
+    assert workshop.attempt(RUN, progress=False).origin.engine == says.format(here)
 
 
 def test_a_damaged_checkpoint_begins_again_and_what_was_half_written_goes(workshop):

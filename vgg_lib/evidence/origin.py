@@ -22,7 +22,8 @@ class Origin:
 
     ``sources`` is a digest of the code of :data:`ENGINE`, comments and docstrings left out. ``engine`` is a digest of
     the golden runs that this code is tested against: sources that differ, and give the same golden runs, are one
-    engine. ``commit`` is the repository's, where the library runs from a checkout, with ``+`` behind it where files
+    engine; with a ``+`` between them they are those that a training ran on one after the other, stopped between.
+    ``commit`` is the repository's, where the library runs from a checkout, with ``+`` behind it where files
     were changed since.
     """
 
@@ -33,7 +34,7 @@ class Origin:
 
 @cache
 def origin() -> Origin:
-    """The origin of what this process trains."""
+    """The origin of what this process trains, as files are at the first call: make it before a training, not after."""
     root = Path(str(files("vgg_lib")))
     golden = (root / "training" / "golden.json").read_bytes()
     return Origin(digest_of_code(root), hashlib.sha256(golden).hexdigest()[:16], _commit(root))

@@ -113,6 +113,9 @@ def record(
         if trained.outcome == "finished" or MEASURES[name].of_diverged:
             measurements[name] = MEASURES[name].take(trained, root)
     device = next(trained.net.parameters()).device
+    made_here = _made_here(machine.describe(device, run.preset.precision))
+    if trained.engines:
+        made_here["origin"] = dataclasses.replace(made_here["origin"], engine="+".join(trained.engines))
     return Record(
         run=run,
         outcome=trained.outcome,
@@ -124,7 +127,7 @@ def record(
         processor_seconds=round(trained.processor_seconds, 2),
         classes=len(trained.classes),
         data=data,
-        **_made_here(machine.describe(device, run.preset.precision)),
+        **made_here,
     )
 
 

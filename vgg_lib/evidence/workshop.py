@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.folders import way_out
 from vgg_lib.evidence.hardware import steps
+from vgg_lib.evidence.origin import origin
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.store import Store
 from vgg_lib.evidence.testing import Wanted, failed, record
@@ -170,7 +171,8 @@ class Workshop:
 
     def _train(self, run: Run, **training: Unpack[Training]) -> Trained:
         start_from = load_net(self.weights(run.warm_start))[0] if run.warm_start else None
-        return train(run, start_from=start_from, checkpoint=self.checkpoint(run), **training)
+        engine = origin().engine  # now: files may change while it trains
+        return train(run, start_from=start_from, checkpoint=self.checkpoint(run), engine=engine, **training)
 
     def _remove_what_is_broken(self, run: Run) -> None:
         """Remove a damaged checkpoint, and what killed processes had begun to write of a run."""

@@ -153,6 +153,7 @@ def train(
     device: str | torch.device | None = None,
     max_steps: int | None = None,
     checkpoint: str | Path | None = None,
+    engine: str | None = None,
     watch: Watch | None = None,
     progress: bool = True,
 ) -> Trained:
@@ -165,6 +166,7 @@ def train(
     With ``checkpoint`` the whole state is saved to that file after each epoch, and each minute within one; where the
     file is there the training goes on from it, and ends with the same weights as one that was never interrupted; one
     that is further on than ``max_steps`` is returned as it is.
+    ``engine`` is a name for the code that trains: the state keeps the names of all that had part in it.
     ``watch`` is called after each step. Under ``torchrun`` the processes share each batch
     (:mod:`vgg_lib.training.parallel`); all return the same net, and the one of rank 0 alone writes.
 
@@ -188,6 +190,7 @@ def train(
         torch.manual_seed(run.seed + team.rank)  # dropout's numbers
         learner.model = team.wrap(learner.net)  # every process comes here
         trained = Trained(run, learner.net, batches.photos.classes, data=batches.photos.identity("train"))
+        trained.engines = [engine] if engine else []
         total = min(batches.total, max_steps or batches.total)
         path = None if checkpoint is None else expanded(checkpoint)
         saved = Checkpoint(path, run.key, team, {"trained": trained} | learner.parts())

@@ -32,7 +32,8 @@ class Trained:
 
     ``losses`` are the mean training loss of each epoch; ``steps`` the loss of each step; ``seconds`` the wall
     clock of the training alone, ``processor_seconds`` what this process's threads computed in it. ``outcome`` is
-    ``diverged``, with the ``reason``, when the loss or a weight was not finite any more.
+    ``diverged``, with the ``reason``, when the loss or a weight was not finite any more. ``engines`` are the names of
+    those that had part in it, as far as it was told them: several where it went on, from a checkpoint, on another.
     """
 
     run: Run
@@ -45,6 +46,7 @@ class Trained:
     seconds: float = 0.0
     processor_seconds: float = 0.0
     data: dict[str, str] = field(default_factory=dict)
+    engines: list[str] = field(default_factory=list)
 
     def spend(self, since: Clocks) -> Clocks:
         """Add the time since ``since`` to what the training took; returns what the clocks say now."""
@@ -70,10 +72,11 @@ class Trained:
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint holds of it, besides the net."""
-        return {name: getattr(self, name) for name in _CHANGING} | {"data": self.data}
+        return {name: getattr(self, name) for name in _CHANGING} | {"data": self.data, "engines": self.engines}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there; raises ``ValueError`` for a training on other photographs."""
         if state.get("data", self.data) != self.data:  # checkpoints of older versions do not tell
             raise ValueError("it is of a training on other photographs")
         self.steps, self.seconds, self.processor_seconds = (state[name] for name in _CHANGING)
+        self.engines = list(dict.fromkeys([*state.get("engines", []), *self.engines]))  # nor these
