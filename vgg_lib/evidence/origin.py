@@ -15,6 +15,9 @@ from typing import Any
 #: The packages whose code a training's result depends on.
 ENGINE = ("basics", "networks", "data", "evaluation", "training")
 
+#: Files below the library's folder, as Git names them, that make it another code where they change.
+_CODE = ("*.py", "training/golden.json")
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -23,8 +26,8 @@ class Origin:
     ``sources`` is a digest of the code of :data:`ENGINE`, comments and docstrings left out. ``engine`` is a digest of
     the golden runs that this code is tested against: sources that differ, and give the same golden runs, are one
     engine; with a ``+`` between them they are those that a training ran on one after the other, stopped between.
-    ``commit`` is the repository's, where the library runs from a checkout, with ``+`` behind it where files
-    were changed since.
+    ``commit`` is the repository's, where the library runs from a checkout, with ``+`` behind it where its
+    code was changed since: records that a study adds change none.
     """
 
     sources: str
@@ -84,5 +87,5 @@ def _commit(root: Path) -> str | None:
 
     if git("ls-files", "--error-unmatch", "__init__.py") is None:  # a repository around it, but not its own
         return None
-    commit, changed = git("rev-parse", "HEAD"), git("status", "--porcelain", "--", ".")
+    commit, changed = git("rev-parse", "HEAD"), git("status", "--porcelain", "--", *_CODE)
     return commit and commit[:12] + ("+" if changed else "")
