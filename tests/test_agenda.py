@@ -74,6 +74,15 @@ def test_the_status_counts_runs_and_hours(agenda_of, store, workshop):
     assert [failure.reason for failure in status.failures] == ["no memory"] and status.failed == 1
 
 
+def test_a_run_of_which_tests_alone_are_recorded_is_to_be_trained(agenda_of, store):
+    store.add(a_record(RUN, losses=()))
+    asked = agenda_of(RUN)
+    assert asked.missing(asked.known()) == [RUN]
+    assert (asked.status(workers=1).done, asked.status(workers=1).to_do) == (0, 1)
+    store.add(a_record(RUN))
+    assert asked.missing(asked.known()) == []
+
+
 def test_hours_left_know_that_a_longer_run_takes_longer(agenda_of, store):
     store.add(a_record(RUN, seconds=3600.0))
     assert agenda_of(RUN, tiny(epochs=3)).status(workers=1).hours_left == pytest.approx(3)

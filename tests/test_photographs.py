@@ -44,6 +44,13 @@ def test_what_was_done_once_is_not_done_again(tmp_path, capsys):
     assert said.count("\n".join(compare(first).lines())) == 2  # what `vgg-lib compare` says
 
 
+def test_what_was_tested_alone_is_trained(tmp_path):
+    store = Store(tmp_path / "records.jsonl")
+    store.add(a_record(RUN, losses=()))
+    assert on_photographs(RUN, "quick", keep=tmp_path).losses
+    assert [record.of_tests_alone for record in store] == [True, False]
+
+
 def test_a_stopped_run_goes_on_where_it_was(tmp_path, monkeypatch):
     def stopped(run, **more):
         train(run, max_steps=10, **more)

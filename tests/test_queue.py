@@ -361,6 +361,12 @@ def test_what_was_trained_on_other_photographs_is_not_done(agenda_of, store, qui
     assert [record.of_other_photographs for record in store] == [True, False]
 
 
+def test_what_was_tested_alone_is_trained(agenda_of, store, quick_workers):
+    store.add(a_record(RUN, losses=()))
+    Queue(agenda_of(RUN), workers=1).run()
+    assert [record.of_tests_alone for record in store] == [True, False]
+
+
 def test_a_queue_is_not_shared_by_torchrun(agenda_of, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(InputError, match="torchrun started 2 queues as one: start it alone"):

@@ -101,6 +101,7 @@ def test_hours_are_those_of_records_scaled_by_arithmetic():
 def test_what_is_recorded_is_not_to_be_trained_again():
     runs = runs_of("context")
     assert still_to_train("context", {runs[0].key: a_record(runs[0])}) == runs[1:]
+    assert still_to_train("context", {runs[0].key: a_record(runs[0], losses=())}) == runs  # tests of its weights alone
 
 
 def test_the_seeds_that_see_a_difference_are_the_fewest():

@@ -49,6 +49,13 @@ def test_a_run_trained_again_for_its_weights_gets_no_second_record(workshop, sto
     assert len(list(store)) == records
 
 
+def test_a_training_is_recorded_beside_tests_of_its_weights(workshop, store):
+    store.add(a_record(RUN, losses=(), measurements={"transfer": 40.0}))
+    workshop.finish(a_record(RUN), store)
+    found = store.find(RUN)
+    assert not found.of_tests_alone and found.measurements == {"transfer": 40.0}
+
+
 def test_a_failure_is_recorded_unless_somebody_waits_for_it(workshop, store):
     with pytest.raises(InputError, match="leaves conv1_1 without channels"):
         workshop.do(FAILING, store, attended=True)

@@ -59,7 +59,7 @@ def on_photographs(
     folder = _folder(keep)
     workshop, store, tests = Workshop(folder / "runs"), Store(folder / "records.jsonl"), Store(folder / "tests.jsonl")
     print(f"{run}: {_expected(run)}. Everything is saved in {folder}.")
-    made = workshop.do(run, store, enough=lambda record: record.outcome != "failed" and _is_of_these(record))
+    made = workshop.do(run, store, enough=_is_result)
     if made.outcome == "failed":
         raise InputError(f"run {run.key} failed: {made.reason}")
     if every_way and made.outcome == "finished":
@@ -68,6 +68,11 @@ def on_photographs(
             made = found if found and _is_of_these(found) else _tested(run, workshop, tests)
     print("\n".join(compare(made).lines()))
     return made
+
+
+def _is_result(record: Record) -> bool:
+    """Whether a record tells of a training that did not fail, on the photographs that are here."""
+    return record.outcome != "failed" and not record.of_tests_alone and _is_of_these(record)
 
 
 def _is_of_these(record: Record) -> bool:

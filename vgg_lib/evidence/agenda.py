@@ -58,13 +58,13 @@ class Agenda:
             raise InputError(f"seeds is {self.seeds}: choose 1 or more")
 
     def known(self) -> Known:
-        """What is known of each run, by its key."""
+        """What is known of each run that was trained, by its key."""
         latest = self.store.latest()
         return {key: record for key, record in latest.items() if self.takes(record)}
 
     def takes(self, record: Record) -> bool:
-        """Whether a record is of the photographs that are meant."""
-        return self.other_photographs or not record.of_other_photographs
+        """Whether a record tells of a training, on the photographs that are meant."""
+        return not record.of_tests_alone and (self.other_photographs or not record.of_other_photographs)
 
     def runs(self, known: Known) -> list[Run]:
         """All runs that the study can name so far."""

@@ -57,7 +57,7 @@ def hours(runs: Iterable[Run], at: dict[bool, float]) -> float:
 
 def still_to_train(claim: str, known: Known) -> list[Run]:
     """The trainings that a claim's rule wants and that are not recorded."""
-    return [run for run in runs_of(claim) if run.key not in known]
+    return [run for run in runs_of(claim) if run.key not in known or known[run.key].of_tests_alone]
 
 
 def seeds_to_see(difference: float, deviation: float, *, level: float = LEVEL, power: float = POWER) -> int | None:

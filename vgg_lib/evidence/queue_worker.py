@@ -28,9 +28,9 @@ Answer = Literal["done", "failed", "trained elsewhere", "died"]
 class Order:
     """What a worker is to do: train a run, unless that is done.
 
-    It is done when the store has a record of it: one of a failure unless it is to be trained ``again``, one of a
-    result unless it is trained ``for_weights`` that are not there, one of ``other_photographs`` than the published ones
-    only where they are meant. ``wanted`` is what to measure of its net.
+    It is done when the store has a record of its training: one of a failure unless it is to be trained ``again``, one
+    of a result unless it is trained ``for_weights`` that are not there, one of ``other_photographs`` than the published
+    ones only where they are meant. ``wanted`` is what to measure of its net.
     """
 
     run: Run
@@ -45,7 +45,7 @@ class Order:
 
     def is_done(self, record: Record) -> bool:
         """Whether that record of the run is enough."""
-        if record.of_other_photographs and not self.other_photographs:
+        if record.of_tests_alone or (record.of_other_photographs and not self.other_photographs):
             return False
         if record.outcome == "failed":
             return not self.again

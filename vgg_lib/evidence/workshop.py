@@ -153,10 +153,10 @@ class Workshop:
         """Add a record to the store, then remove the checkpoint that led to it.
 
         A run that has a result in the store gets no second one, unless it was trained ``anew`` for that, or the first
-        is of other photographs than the published ones, and not of these.
+        is of other photographs than the published ones, and not of these. Tests alone are no result of a training.
         """
         found = store.find(result.run)
-        if anew or found is None or found.outcome == "failed" or not _is_of(found, result):
+        if anew or found is None or found.of_tests_alone or found.outcome == "failed" or not _is_of(found, result):
             store.add(result)
         if result.outcome != "failed":
             self.checkpoint(result.run).unlink(missing_ok=True)
