@@ -116,6 +116,16 @@ def test_all_baselines_must_be_beaten_and_the_effect_is_that_of_the_best():
     )
 
 
+def test_of_several_contrasts_effect_interval_and_power_are_those_of_the_one_that_decides():
+    varied = [error + 1 + shift for error, shift in zip(ERRORS[D], (3.0, -3.0, 2.0, -2.0, 0.5), strict=True)]
+    steady = [error + 0.8 + shift for error, shift in zip(ERRORS[D], (0.1, -0.1, 0.0, 0.05, -0.05), strict=True)]
+    records = known({A: varied, B: steady, D: ERRORS[D]})
+    judged = Superiority((A, B), D).judge(records)
+    alone = [Superiority((of,), D).judge(records) for of in (A, B)]
+    assert alone[0].effect > alone[1].effect and alone[0].p > alone[1].p
+    assert judged == alone[0]
+
+
 def test_arms_of_a_pool_sharpen_the_error_of_a_difference():
     pool = {arm(plain(network)): [error + 1 for error in ERRORS[A]] for network in "BCE"}
     pooled = Superiority((A,), D, pool=tuple(pool)).judge(known(ERRORS | pool))

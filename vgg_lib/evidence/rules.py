@@ -73,7 +73,8 @@ class Superiority:
     A contrast is the error of a baseline less that of ``challenger``, paired by seed. ``pool`` are other arms of the
     same way of training, whose residuals help to estimate the error of a difference. *Reproduced* where the contrast
     with each baseline is significantly above 0 (an intersection-union test); *contradicted* where that with one of
-    them is significantly below 0 (Bonferroni over the baselines). The effect is the smallest of the contrasts.
+    them is significantly below 0 (Bonferroni over the baselines). Effect, interval and what could be seen are those of
+    the contrast that decides, which is the least certain to be above 0.
     """
 
     baseline: tuple[Arm, ...]
@@ -97,10 +98,10 @@ class Superiority:
         judgement, estimates = contrasts(self, known, self.baseline, self.challenger)
         if not judgement.is_whole:
             return judgement
-        least = min(estimates, key=lambda estimate: estimate.effect)
-        above = max(_one_sided(estimate) for estimate in estimates)
-        below = min(1.0, len(estimates) * min(1 - _one_sided(estimate) for estimate in estimates))
-        seen = smallest_detectable(least.standard_error, least.df, level=LEVEL, power=POWER)
+        decides = _that_decides(estimates)
+        above = _one_sided(decides)
+        below = min(1.0, len(estimates) * (1 - above))
+        seen = smallest_detectable(decides.standard_error, decides.df, level=LEVEL, power=POWER)
         verdict: Verdict = "reproduced" if above < below else "contradicted"
         return replace(judgement, verdict=verdict, p=min(1.0, 2 * min(above, below)), smallest_detectable=seen)
 
@@ -245,7 +246,10 @@ Rule = Superiority | Equivalence | EveryRun | Exact
 def contrasts(
     rule: Superiority | Equivalence, known: Known, baselines: Sequence[Arm], challenger: Arm
 ) -> tuple[Judgement, list[Estimate]]:
-    """The contrast with each baseline, and the judgement without its verdict; no contrast under two whole seeds."""
+    """The contrast with each baseline, and the judgement without its verdict; no contrast under two whole seeds.
+
+    The judgement has effect and interval of the contrast that decides.
+    """
     errors = {str(arm): [arm.error(known, seed) for seed in range(rule.seeds)] for arm in (*rule.arms(), *rule.pool)}
     table = pd.DataFrame(errors)
     whole = int(table[list(map(str, rule.arms()))].notna().all(axis=1).sum())
@@ -256,14 +260,19 @@ def contrasts(
     estimates = [
         paired_contrast(table[[str(arm), str(challenger), *pool]], str(arm), str(challenger)) for arm in baselines
     ]
-    least = min(estimates, key=lambda estimate: estimate.effect)
-    return replace(judgement, effect=least.effect, low=least.low, high=least.high), estimates
+    decides = _that_decides(estimates)
+    return replace(judgement, effect=decides.effect, low=decides.low, high=decides.high), estimates
 
 
 def _pooled(pool: tuple[Arm, ...]) -> str:
     """The arms that help to estimate a spread, as a sentence; nothing where there are none."""
     names = [str(recipe) for arm in pool for recipe in arm.recipes]
     return f" The spread is estimated with the help of ({' | '.join(names)})." if names else ""
+
+
+def _that_decides(estimates: Sequence[Estimate]) -> Estimate:
+    """The contrast of the largest p of "the true difference is 0 or less"; of equals that of the smallest effect."""
+    return max(estimates, key=lambda estimate: (_one_sided(estimate), -estimate.effect))
 
 
 def _one_sided(estimate: Estimate) -> float:
