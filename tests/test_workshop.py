@@ -1,5 +1,8 @@
 """From a run to its record: trained once at a time, nothing lost, nothing left half done."""
 
+import errno
+import os
+
 import pytest
 from helpers.records import a_record
 from helpers.tiny import DIVERGING, FAILING, LONG, tiny
@@ -112,6 +115,21 @@ def test_a_damaged_checkpoint_begins_again_and_what_was_half_written_goes(worksh
     assert (record.outcome, steps[0]) == ("finished", 1)
     assert others.exists() and not half.exists()
     assert workshop.weights(RUN.key).exists()
+
+
+def test_a_checkpoint_that_cannot_be_read_is_kept(workshop, store, monkeypatch):
+    checkpoint = workshop.checkpoint(RUN)
+    train(RUN, max_steps=1, checkpoint=checkpoint, progress=False)
+    before = checkpoint.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(checkpoint), "read_bytes", _not_now)
+        with pytest.raises(InputError, match=r"checkpoint .* cannot be read \(Input/output error\)"):
+            workshop.do(RUN, store)
+    assert checkpoint.read_bytes() == before and not store.path.exists()
+
+
+def _not_now(path):
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 @pytest.mark.parametrize("size", [0, 5_000])

@@ -17,7 +17,7 @@ from vgg_lib.evidence.origin import origin
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.store import Store
 from vgg_lib.evidence.testing import Wanted, failed, record
-from vgg_lib.training.checkpoints import load_state
+from vgg_lib.training.checkpoints import DamagedError, load_state
 from vgg_lib.training.loop import Watch, train
 from vgg_lib.training.runs import Run
 from vgg_lib.training.trained import Trained
@@ -175,12 +175,15 @@ class Workshop:
         return train(run, start_from=start_from, checkpoint=self.checkpoint(run), engine=engine, **training)
 
     def _remove_what_is_broken(self, run: Run) -> None:
-        """Remove a damaged checkpoint, and what killed processes had begun to write of a run."""
+        """Remove a damaged checkpoint, and what killed processes had begun to write of a run.
+
+        Raises :class:`InputError` for a checkpoint that cannot be read: it may hold days of work.
+        """
         for part in self.folder.glob(f".{run.key}.*.part"):
             part.unlink(missing_ok=True)
         try:
             load_state(self.checkpoint(run))
-        except InputError:
+        except DamagedError:
             self.checkpoint(run).unlink()  # no worse than a kill before the first epoch's end
 
     def _lock(self, run: Run) -> Path:

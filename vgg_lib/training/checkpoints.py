@@ -25,6 +25,10 @@ _DIGEST = hashlib.sha256().digest_size
 _FORM = 2
 
 
+class DamagedError(InputError):
+    """A file holds no state that can be gone on from: nothing is lost by removing it."""
+
+
 class Stateful(Protocol):
     """A part of a training that changes as it goes on: a net, an optimiser, …"""
 
@@ -123,7 +127,8 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 def load_state(path: Path) -> dict[str, Any] | None:
     """The state that :func:`save_state` wrote, its tensors on the CPU; ``None`` where there is none.
 
-    Raises :class:`InputError` for a file that is damaged, or was not written here.
+    Raises :class:`DamagedError` for a file that is damaged, or was not written here, and another :class:`InputError`
+    for one that cannot be read: it may be whole.
     """
     try:
         content = path.read_bytes()
@@ -131,7 +136,7 @@ def load_state(path: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError) as error:  # the latter for a path with a null in it
         reason = getattr(error, "strerror", error)
-        raise InputError(f"checkpoint {path} cannot be read ({reason}): name a file") from error
+        raise InputError(f"checkpoint {path} cannot be read ({reason}): name a file that can be") from error
     digest, body = content[:_DIGEST], content[_DIGEST:]
     try:
         if hashlib.sha256(body).digest() != digest:
@@ -140,6 +145,6 @@ def load_state(path: Path) -> dict[str, Any] | None:
         if not isinstance(kept, dict) or kept.get("form") != _FORM or not isinstance(kept.get("state"), dict):
             raise ValueError("it was written by another version")
     except Exception as error:  # what is no state leads PyTorch's reader to errors of any kind
-        raise InputError(f"checkpoint {path} is damaged ({error}): remove it to train from the start") from error
+        raise DamagedError(f"checkpoint {path} is damaged ({error}): remove it to train from the start") from error
     state: dict[str, Any] = kept["state"]
     return state
