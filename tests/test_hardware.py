@@ -58,6 +58,10 @@ def test_a_record_that_did_not_finish_has_no_pace():
         seconds(A, replace(RECORD, outcome="diverged"))
 
 
+def test_a_run_costs_what_its_own_layers_do_whatever_its_network_is_called():
+    assert training_macs(replace(A, network="D")) == training_macs(replace(A, network="gone")) == training_macs(A)
+
+
 def test_seconds_on_a_gpu_are_products_at_its_rate_and_what_each_step_adds():
     gpu = GPUS["T4"]
     expected = 2 * training_macs(A) / (SHARE * 65e12) + steps(A) * STEP

@@ -138,6 +138,11 @@ def test_a_net_without_response_normalisation_has_no_neighbours_to_measure():
         record_measures(untrained(RUN), RUN, ["neighbours"])
 
 
+def test_a_net_has_neighbours_by_its_own_layers_whatever_it_is_called():
+    assert MEASURES["neighbours"].fits(dataclasses.replace(make_run("A-LRN", "quick"), network="A"))
+    assert not MEASURES["neighbours"].fits(dataclasses.replace(RUN, network="A-LRN"))
+
+
 def iou(a, b):
     """Intersection over union of two boxes, in plain arithmetic."""
     width, height = (max(0, min(a[i + 2], b[i + 2]) - max(a[i], b[i])) for i in (0, 1))

@@ -137,4 +137,4 @@ def duration(seconds: float) -> str:
 
 def _macs_of_a_step(run: Run) -> int:
     p = run.preset
-    return step_macs(run.network, p.batch_size, num_classes=10, image_size=p.crop, width=p.width)
+    return step_macs(run.layers, p.batch_size, num_classes=10, image_size=p.crop, width=p.width)

@@ -21,7 +21,6 @@ from vgg_lib.data.rescaling import middle
 from vgg_lib.networks.model import VGG
 from vgg_lib.networks.response_norm import LocalResponseNorm
 from vgg_lib.networks.signals import Signal
-from vgg_lib.networks.table import NETWORKS
 from vgg_lib.tasks.box_file import Boxed, boxed, boxed_from_file
 from vgg_lib.tasks.boxes import WHOLE
 from vgg_lib.tasks.carried_photographs import FOLDER, carried_photographs
@@ -255,7 +254,7 @@ def neighbours(trained: Trained, root: str | Path | None = None) -> dict[str, An
 
 
 def _has_neighbours(run: Run) -> bool:
-    return any(layer.kind == "lrn" and layer.alpha > 0 for layer in NETWORKS[run.network].layers())
+    return any(layer.kind == "lrn" and layer.alpha > 0 for layer in run.layers.layers())
 
 
 def _shares(net: VGG, crops: Tensor) -> dict[str, float]:
