@@ -1,5 +1,7 @@
 """Nets in files: whole, with what is needed to use them, or not at all."""
 
+import errno
+import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from vgg_lib.evidence.store import recorded
 from vgg_lib.networks.model import vgg
 from vgg_lib.networks.preprocessing import Preprocessing
 from vgg_lib.networks.table import NETWORKS
+from vgg_lib.networks.weight_files import read_tensors
 from vgg_lib.training.runs import make_run
 from vgg_lib.training.weights import carried, load_net, run_of, save_net
 
@@ -74,6 +77,17 @@ def test_another_kind_of_file_is_called_that(tmp_path):
         load_net(tmp_path / "w.pth")
     with pytest.raises(InputError, match=r"page\.safetensors is not .* \(it is a web page\): download the file it"):
         load_net(tmp_path / "page.safetensors")
+
+
+@pytest.mark.parametrize("read", [load_net, read_tensors])
+def test_a_file_that_may_not_be_read_is_named(path, monkeypatch, read):
+    def refuse(path, *how):  # permissions themselves do not bind who runs tests as root
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    save_net(small(), path)
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match=r"net\.safetensors cannot be read \(Permission denied\): check its perm"):
+        read(path)
 
 
 @pytest.mark.parametrize("kept", [0, 5, 500, -1])

@@ -49,10 +49,8 @@ def kind_of(path: Path) -> Kind | None:
     >>> kind_of(page).name
     'a web page'
     """
-    try:
-        with path.open("rb") as file:
-            start = file.read(_ENOUGH)
-    except (OSError, ValueError):  # the latter for a path with a null in it
+    start = _start(path)
+    if start is None:
         return None
     return next((kind for pattern, kind in _KINDS if re.match(pattern, start, re.DOTALL)), None)
 
@@ -67,14 +65,28 @@ def is_web_address(name: str | Path) -> bool:
 
 
 def looks_like_safetensors(path: Path) -> bool:
-    """Whether a file begins as safetensors do, with a length and JSON, or has their ending and is no zip archive."""
-    with path.open("rb") as file:
-        start = file.read(9)
-    return start[8:] == b"{" or (path.suffix == ".safetensors" and not start.startswith(b"PK"))
+    """Whether a file begins as safetensors do, with a length and JSON, or has their ending and is no zip archive.
+
+    Not so where it cannot be read.
+    """
+    start = _start(path)
+    if start is None:
+        return False
+    return start[8:9] == b"{" or (path.suffix == ".safetensors" and not start.startswith(b"PK"))
 
 
 def looks_like_pytorch(path: Path) -> bool:
-    """Whether a file begins as PyTorch's do: a zip archive, or a pickle of protocol 2 or later."""
-    with path.open("rb") as file:
-        start = file.read(2)
-    return start == b"PK" or start[:1] == b"\x80"
+    """Whether a file begins as PyTorch's do: a zip archive, or a pickle of protocol 2 or later.
+
+    Not so where it cannot be read.
+    """
+    return (_start(path) or b"").startswith((b"PK", b"\x80"))
+
+
+def _start(path: Path) -> bytes | None:
+    """The first bytes of a file; ``None`` where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_ENOUGH)
+    except (OSError, ValueError):  # the latter for a path with a null in it
+        return None

@@ -24,7 +24,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """The named tensors in a safetensors file, or in a PyTorch file, read without running any code in it.
 
     Which of the two it is, its content says and not its name. Raises :class:`InputError` for a file that is missing,
-    cut off, something else, or holds code, or no named tensors.
+    cannot be read, is cut off, something else, or holds code, or no named tensors.
     """
     if is_web_address(path):
         raise InputError(f"{path} is a web address: download it, and give the file")
@@ -40,6 +40,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         with path.open("rb") as file:  # of a path PyTorch would believe the ending
             held = torch.load(file, map_location="cpu", weights_only=True)
+    except PermissionError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): check its permissions") from error
     except UnpicklingError as error:
         if not looks_like_pytorch(path):
             raise InputError(f"{path} is no file of weights (it is in no form that is known): get it again") from error

@@ -73,8 +73,8 @@ def write(tensors: dict[str, Tensor], described: dict[str, Any], path: str | Pat
 def load_net(path: str | Path, network: str | None = None) -> tuple[VGG, tuple[str, ...]]:
     """The net in a file that :func:`save_net` wrote, ready to test with, and the names of its classes.
 
-    Raises :class:`InputError` when the file is missing, cut off, not of this library, or, with ``network``
-    given, of another network.
+    Raises :class:`InputError` when the file is missing, cannot be read, is cut off, not of this library, or, with
+    ``network`` given, of another network.
     """
     path = expanded(path)
     raw, tensors = read(path)
@@ -160,6 +160,10 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     path = expanded(path)
     if not is_file(path):
         raise InputError(f"there is no file of weights at {path}: `vgg-lib train` writes one")
+    try:
+        path.open("rb").close()  # safetensors says of one that it may not read that there is none
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): check its permissions") from error
     try:
         with safe_open(path, framework="pt") as file:
             described = (file.metadata() or {}).get(_ENTRY)
