@@ -6,6 +6,7 @@ import pytest
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.files import check_writing, replacing
+from vgg_lib.evidence.store import Store
 
 
 def test_a_file_is_replaced_by_what_was_written(tmp_path):
@@ -50,6 +51,17 @@ def test_a_folder_that_cannot_be_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"file/a\.txt cannot be written"), replacing(tmp_path / "file" / "a.txt"):
         pass
+
+
+def test_a_wave_is_the_home_folder_and_no_folder_of_that_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    with replacing(Path("~/a.txt")) as part:
+        part.write_text("new")
+    check_writing(Path("~/b.txt"))
+    assert Store("~/r.jsonl").path == tmp_path / "home" / "r.jsonl"
+    assert [path.name for path in (tmp_path / "home").iterdir()] == ["a.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 
 @pytest.mark.parametrize("path", ["", ".", "/", "folder"])

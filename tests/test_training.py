@@ -320,6 +320,12 @@ def test_a_checkpoint_may_be_in_the_home(tmp_path, monkeypatch):
     assert (tmp_path / "state").is_file()
 
 
+def test_without_a_home_a_checkpoint_is_where_its_path_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train(make_run("A", "quick", width=1 / 16), max_steps=1, checkpoint="~nobody-of-that-name/state")
+    assert (tmp_path / "~nobody-of-that-name" / "state").is_file()
+
+
 def test_without_a_folder_for_locks_a_training_is_alone(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))

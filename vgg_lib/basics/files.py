@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.basics.folders import way_out
+from vgg_lib.basics.folders import expanded, way_out
 
 
 def is_folder(path: Path) -> bool:
@@ -26,9 +26,9 @@ def is_file(path: Path) -> bool:
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` to write to; moved into place when the block ends well.
 
-    When the block raises, for whatever reason, the temporary file is removed and ``path`` is as it was.
-    Raises :class:`InputError` for what is a folder, and in place of an :class:`OSError` of writing: a full disk, a
-    read-only folder.
+    A leading ``~`` is the user's home folder. When the block raises, for whatever reason, the temporary file is removed
+    and ``path`` is as it was. Raises :class:`InputError` for what is a folder, and in place of an :class:`OSError` of
+    writing: a full disk, a read-only folder.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -37,6 +37,7 @@ def replacing(path: Path) -> Iterator[Path]:
     >>> [p.name for p in folder.iterdir()]
     ['a.txt']
     """
+    path = expanded(path)
     with _part_of(path) as part:
         yield part
         with part.open("rb+") as file:
@@ -47,7 +48,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def check_writing(path: Path) -> None:
     """Raise what :func:`replacing` raises where ``path`` cannot be written: to be known before work, not after it."""
-    with _part_of(path) as part:
+    with _part_of(expanded(path)) as part:
         part.touch()
 
 

@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.basics.files import check_writing
-from vgg_lib.basics.folders import way_out
+from vgg_lib.basics.folders import expanded, way_out
 from vgg_lib.evidence.records import Record
 from vgg_lib.training.runs import Run
 
@@ -32,7 +32,7 @@ class Store:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = expanded(path)
         if not self.path.name:
             raise InputError(f"{self.path} is a folder: name a file of records in it")
 
