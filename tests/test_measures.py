@@ -138,6 +138,13 @@ def test_a_net_without_response_normalisation_has_no_neighbours_to_measure():
         record_measures(untrained(RUN), RUN, ["neighbours"])
 
 
+@pytest.mark.parametrize(("name", "network"), [("signals", "B"), ("neighbours", "A-LRN")])
+def test_what_a_run_does_from_its_start_is_not_measured_where_that_is_a_trained_net(name, network):
+    warm = make_run(network, "quick", width=1 / 16, warm_start=RUN.key)
+    with pytest.raises(InputError, match=f"{name!r} has nothing to measure in network {network} from A: choose"):
+        record_measures(untrained(make_run(network, "quick", width=1 / 16)), warm, [name])
+
+
 def test_a_net_has_neighbours_by_its_own_layers_whatever_it_is_called():
     assert MEASURES["neighbours"].fits(dataclasses.replace(make_run("A-LRN", "quick"), network="A"))
     assert not MEASURES["neighbours"].fits(dataclasses.replace(RUN, network="A-LRN"))

@@ -40,7 +40,7 @@ class Measure:
     """``take`` measures a trained net, given its training and the data's folder; ``check`` sees beforehand that it can.
 
     Both raise :class:`InputError` where the data is missing. A net that diverged is measured only where
-    ``of_diverged`` says so. ``fits`` says of which runs' nets there is something to measure.
+    ``of_diverged`` says so. ``fits`` says of which runs' nets there is something that can be measured.
     """
 
     take: Callable[[Trained, str | Path | None], dict[str, Any]]
@@ -253,8 +253,13 @@ def neighbours(trained: Trained, root: str | Path | None = None) -> dict[str, An
     return {when: _shares(net, crops) for when, net in (("start", learner.net), ("end", trained.net))}
 
 
+def _starts_anew(run: Run) -> bool:
+    """Whether a run can be prepared once more from itself alone: one that starts from a trained net has none here."""
+    return run.warm_start is None
+
+
 def _has_neighbours(run: Run) -> bool:
-    return any(layer.kind == "lrn" and layer.alpha > 0 for layer in run.layers.layers())
+    return _starts_anew(run) and any(layer.kind == "lrn" and layer.alpha > 0 for layer in run.layers.layers())
 
 
 def _shares(net: VGG, crops: Tensor) -> dict[str, float]:
@@ -278,7 +283,7 @@ MEASURES = {
     "boxes on carried photographs": Measure(boxes_on_carried_photographs, _box_file),
     "neighbours": Measure(neighbours, fits=_has_neighbours),
     "pixels": Measure(transfer_of_pixels, _transfer_photos),
-    "signals": Measure(signals_on_the_way, of_diverged=True),
+    "signals": Measure(signals_on_the_way, of_diverged=True, fits=_starts_anew),
     "transfer": Measure(transfer, _transfer_photos),
     "untrained": Measure(transfer_untrained, _transfer_photos),
 }

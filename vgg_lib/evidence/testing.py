@@ -163,13 +163,14 @@ def record_protocols(
 def record_measures(net: VGG, run: Run, names: Sequence[str], *, root: str | Path | None = None) -> Record:
     """Measure a net that ``run`` made by the measures of these names: a record of tests alone.
 
-    Raises :class:`~vgg_lib.basics.errors.InputError` for an unknown name, for one that does not fit the network, and
+    Raises :class:`~vgg_lib.basics.errors.InputError` for an unknown name, for one that does not fit the run, and
     where what measuring needs is missing.
     """
     for name in names:
         check_choice("measure", name, MEASURES)
         if not MEASURES[name].fits(run):
-            raise InputError(f"measure {name!r} has nothing to measure in network {run.network}: choose another")
+            of = f"network {run.network}{run.begun}"
+            raise InputError(f"measure {name!r} has nothing to measure in {of}: choose another")
     Wanted(measures=tuple(names)).check(root)
     began = time.perf_counter()
     trained = Trained(run, net, ())
