@@ -5,7 +5,8 @@ of the trained net, changes one of these numbers; what changes none of them left
 with the same ``golden.json`` are one, and records carry its digest.
 
 A golden run that is added while an engine has records says more about the same engine. Its numbers go into
-``golden_added.json``, which is tested alike and leaves the digest as it is, until a number in ``golden.json`` changes.
+``golden_added.json``, which is tested alike and leaves the digest as it is, until a number in either file changes or
+goes: then the engine is another, and all numbers move into ``golden.json``.
 
 ``python -m vgg_lib.training.golden`` writes both files anew, on one thread. It keeps each list of numbers that still
 holds, so that the files change with the results and not with the processor that they were made on.
