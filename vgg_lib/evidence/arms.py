@@ -40,7 +40,11 @@ class Arm:
         return [r for r in finished if not r.of_tests_alone and not r.of_other_photographs]
 
     def error(self, known: Known, seed: int) -> float:
-        """The error in percent, chance for a run that diverged; nan while it is not known."""
+        """The error in percent, chance for a run that diverged; nan while it is not known.
+
+        A net that diverged is not measured, so that what is ``measured`` stays nan for its seed: a claim about it is
+        undecided for ever once one run of its arms has diverged.
+        """
         records = self.records(known, seed)
         if len(records) < len(self.recipes):
             return math.nan
