@@ -116,7 +116,7 @@ def _interval_and_seeds(apart: Sequence[float]) -> str:
 
 
 def each_contrast(name: str, known: Known | None = None) -> str:
-    """The contrast with each baseline of a claim's rule, with its own interval and p: a box shows the smallest alone.
+    """The contrast with each baseline of a claim's rule, with its own interval and p: a box shows the one that decides.
 
     Raises ``TypeError`` for a claim that no such rule judges.
     """
