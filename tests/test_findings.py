@@ -2,12 +2,14 @@
 
 import dataclasses
 import re
+from statistics import fmean
 
 import pytest
 from helpers.records import a_record
 from torch import nn
 
 from vgg_lib.book import findings
+from vgg_lib.book.fusing import errors_of_pairs
 from vgg_lib.evidence.measures import SHARES
 from vgg_lib.evidence.recipes import normalised, plain
 from vgg_lib.evidence.records import Evaluation
@@ -145,6 +147,13 @@ def test_what_sampled_scales_gain_is_told_beside_one_larger_scale():
 def test_most_of_what_sampled_scales_gained_one_larger_scale_gained_as_well():
     small, large = (float(points) for points, _ in re.findall(POINTS, findings.one_larger_scale(evidence())))
     assert large > small / 2 > 1, "the headline on the front page says so"
+
+
+def test_to_average_with_another_seed_is_as_good_as_another_network():
+    d, with_e, with_d = map(float, re.findall(r"on ([\d.]+) %", findings.another_seed(evidence())))
+    assert with_d <= with_e < d, "the headline on the front page says so"
+    means = {name: fmean(errors) for name, errors in errors_of_pairs(evidence()).items()}
+    assert means["D and another D"] < means["D and E, two seeds"] < means["D and E, one seed"], "and chapter 11"
 
 
 def test_the_order_on_other_pictures_is_that_of_means_over_seeds():

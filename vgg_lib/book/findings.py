@@ -12,6 +12,7 @@ from scipy.stats import spearmanr
 from vgg_lib.book.figures.contrasts import of_claim
 from vgg_lib.book.figures.evidence import differences, rows
 from vgg_lib.book.figures.neighbours import neighbours_left
+from vgg_lib.book.fusing import errors_of_pairs
 from vgg_lib.book.scoreboard import effect, in_points
 from vgg_lib.book.sentences import mean_apart
 from vgg_lib.evidence.claims import JITTER, S_LARGE, S_SMALL
@@ -36,7 +37,7 @@ def findings() -> list[str]:
     known = evidence()
     return [
         normalisation_and_depth(recorded("pilot").latest(), known), first_two_layers(known), idle_layer(known),
-        one_larger_scale(known), small_filters(), other_pictures(known),
+        one_larger_scale(known), another_seed(known), small_filters(), other_pictures(known),
     ]  # fmt: skip
 
 
@@ -134,6 +135,21 @@ def one_larger_scale(known: Known) -> str:
         f"Trained and tested at {S_LARGE}, it errs {_more_or_less(over_large.effect - over_small.effect)}. What "
         f"sampling adds to that is {rest}, and the rule asks for a gain over both: {status(found)}. In the paper, the "
         f"larger scale gains {small - large:.1f} of the {small - sampled:.1f} points ({{ref}}`chapter 8 <ch08>`)."
+    )
+
+
+def another_seed(known: Known) -> str:
+    """§4.4: what D gains by being averaged with E, and what with another D."""
+    found = verdicts(known)["fusion"]
+    alone, with_d, with_e = (
+        fmean(errors_of_pairs(known)[name]) for name in ("D", "D and another D", "D and E, one seed")
+    )
+    return (
+        "**To average with, another seed is as good as another network.** The claim is that the average of D and E "
+        f"errs less than each of them: {effect(found)}, {status(found)}. D alone errs on {alone:.1f} % of the "
+        f"validation photographs, and averaged with E on {with_e:.1f} %. Averaged with another D, which differs in its "
+        f"seed alone, it errs on {with_d:.1f} %. Those pairs were looked at after the verdict ({{ref}}`chapter 11 "
+        "<ch11-pairs>`)."
     )
 
 
