@@ -13,6 +13,7 @@ from statistics import fmean
 import pytest
 import yaml
 
+from vgg_lib.book.figures import endings
 from vgg_lib.book.rules import power, rules
 from vgg_lib.book.scoreboard import scoreboard
 from vgg_lib.book.statements import STATEMENTS, statements
@@ -139,6 +140,14 @@ def test_what_chapters_4_and_7_say_of_the_steps_between_networks_is_so():
     a, b, c, d = (mean(normalised(name), 5) for name in "ABCD")
     assert a - b > 0.9 * (a - d) > 0 and c >= b
     assert mean(plain("C"), 3) > mean(plain("B"), 3)
+
+
+def test_what_chapter_9_says_of_the_two_readings_is_so():
+    """From σ = 0.01, A trains and D stalls; from σ = 0.1 both diverge. Of each there are three runs."""
+    table = endings("bad-start")
+    small, large = (table.loc[[f"{net}, σ = {sigma} corrected for fan-in" for net in "AD"]] for sigma in (0.01, 0.1))
+    assert list(small["trains"]) == [3, 0] and list(small["stalls"]) == [0, 3]
+    assert list(large["diverges"]) == [3, 3]
 
 
 def test_what_chapter_14_says_of_one_size_up_is_so():
