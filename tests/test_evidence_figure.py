@@ -76,13 +76,13 @@ def test_every_claim_has_its_figure_without_any_record(name):
 def test_a_figure_and_its_table_have_the_same_numbers():
     table = evidence_table("depth", SOME)
     [axes] = evidence("depth", SOME).axes
-    assert dots(axes) == [[14.0, 14.5, 15.0], [12.0, 13.0], [12.5]]
-    assert table["mean (%)"].tolist() == [14.5, 12.5, 12.5]
-    assert table["seeds"].tolist() == ["3 of 5", "2 of 5", "1 of 3"]
+    assert dots(axes) == [[14.0, 14.5, 15.0], [12.0, 13.0], [], [], [12.5]]
+    assert table["mean (%)"].dropna().tolist() == [14.5, 12.5, 12.5]
+    assert table["seeds"].tolist() == ["3 of 5", "2 of 5", "0 of 5", "0 of 5", "1 of 3"]
     assert table.loc["D", ["seed 0", "seed 1"]].tolist() == [12.0, 13.0] and math.isnan(table.loc["D", "seed 2"])
     [band] = bands(axes)
     assert [round(end, 2) for end in band] == table.loc["A", ["95 % from", "to"]].tolist() == [13.26, 15.74]
-    assert so_far("depth", SOME) == "So far the figure has 6 of its 13 dots. It fills as runs are recorded."
+    assert so_far("depth", SOME) == "So far the figure has 6 of its 23 dots. It fills as runs are recorded."
 
 
 def test_two_seeds_have_a_mean_and_no_interval():
@@ -100,11 +100,13 @@ def test_an_interval_ends_where_errors_do():
 
 def test_dots_have_the_colour_of_their_network():
     [axes] = evidence("depth", SOME).axes
-    assert [to_hex(arm.get_facecolor()[0]) for arm in axes.collections] == [COLOURS[n].lower() for n in "ADE"]
+    assert [to_hex(arm.get_facecolor()[0]) for arm in axes.collections] == [COLOURS[n].lower() for n in "ADBCE"]
 
 
 def test_what_stands_beside_a_verdict_is_below_a_line_or_left_out():
-    assert [(row.name, row.judges) for row in rows("depth", {})] == [("A", True), ("D", True), ("E", False)]
+    assert [(row.name, row.judges) for row in rows("depth", {})] == [
+        ("A", True), ("D", True), ("B", False), ("C", False), ("E", False),
+    ]  # fmt: skip
     [with_line], [without] = evidence("depth", {}).axes, evidence("depth", {}, beside=False).axes
     assert [line.get_ydata()[0] for line in with_line.lines] == [1.5] and not without.lines
     assert list(evidence_table("depth", {}, beside=False).index) == ["A", "D"]
