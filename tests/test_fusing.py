@@ -1,5 +1,6 @@
 """Averages of two nets of claim ``fusion``, from the posteriors in their records."""
 
+from itertools import product
 from statistics import fmean
 
 import pytest
@@ -9,6 +10,7 @@ from helpers.records import a_record
 from vgg_lib.book.fusing import errors_of_pairs, pairs_in_words
 from vgg_lib.evidence.claims import claim
 from vgg_lib.evidence.records import Evaluation, as_digits, pack_posteriors
+from vgg_lib.evidence.verdicts import evidence
 
 RULE = claim("fusion").rule
 LABELS = torch.arange(40) % 10
@@ -53,3 +55,14 @@ def test_what_is_not_recorded_is_left_out():
     assert {name for name, errors in errors_of_pairs(records).items() if errors} == {"D"}
     assert pairs_in_words(records).count("%") == 1
     assert pairs_in_words({}) == "No net is recorded yet."
+
+
+def test_what_chapter_11_says_of_nets_of_one_seed_is_so():
+    known = evidence()
+    of_d, of_e = (
+        [record.evaluation(one.protocol).answers()[1] for seed in range(5) for record in one.records(known, seed)]
+        for one in RULE.baseline
+    )
+    alike = {(i, j): float((of_d[i] == of_e[j]).double().mean()) for i, j in product(range(5), repeat=2)}
+    one_seed, two_seeds = ([each for (i, j), each in alike.items() if (i == j) is same] for same in (True, False))
+    assert fmean(one_seed) > fmean(two_seeds)
