@@ -104,17 +104,16 @@ def load_net(path: str | Path, network: str | None = None) -> tuple[VGG, tuple[s
 
 def load_classifier(path: str | Path, network: str | None = None) -> tuple[VGG, tuple[str, ...]]:
     """:func:`load_net` where scores of classes are wanted; raises :class:`InputError` for a net that predicts boxes."""
-    loaded = load_net(path, network)
     if predicts_boxes(path):
         raise InputError(
             f"{path} predicts boxes and no classes: give the classifier that it was made from, or another one"
         )
-    return loaded
+    return load_net(path, network)
 
 
 def predicts_boxes(path: str | Path) -> bool:
     """Whether a file holds a net that predicts boxes; raises what :func:`load_net` raises for what is no such file."""
-    described, _ = read(path)
+    described, _ = read(path, whole=False)
     classes = described.get("classes")
     several = isinstance(classes, list) and len(classes) not in (0, described.get("num_classes"))
     return bool(described.get("boxes")) or several  # older files have no entry for it
@@ -146,7 +145,7 @@ def floats(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def run_of(path: str | Path) -> Run:
     """The run that made the weights in a file; raises what :func:`load_net` raises, and where no run is named."""
-    described, _ = read(path)
+    described, _ = read(path, whole=False)
     if "run" in described and not described["run"]:
         raise InputError(f"{path} does not say which run made it: `vgg-lib train` writes weights that do")
     try:
@@ -155,8 +154,11 @@ def run_of(path: str | Path) -> Run:
         raise InputError(f"{path} does not describe a run of this library ({error}): train it again") from error
 
 
-def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The description and the tensors in a file of :func:`save_net`; raises what :func:`load_net` raises."""
+def read(path: str | Path, *, whole: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The description and the tensors in a file of :func:`save_net`; raises what :func:`load_net` raises.
+
+    Without ``whole`` no tensor is read: the paper's D has half a gigabyte of them.
+    """
     path = expanded(path)
     if not is_file(path):
         raise InputError(f"there is no file of weights at {path}: `vgg-lib train` writes one")
@@ -167,7 +169,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             described = (file.metadata() or {}).get(_ENTRY)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            tensors = {name: file.get_tensor(name) for name in (file.keys() if whole else ())}
     except Exception as error:  # a damaged file leads to errors of any kind
         kind = kind_of(path)
         reason, way_out = (f"it is {kind.name}", kind.way_out) if kind else (error, "write or copy it again")
