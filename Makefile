@@ -6,7 +6,7 @@ READY  := $(VENV)/ready
 BUILD  := book/_build
 
 # The book and its tests see the embedded data set alone, whatever this machine has; and no progress bars in stored outputs.
-CLEAN_ROOM := env -u VGG_LIB_DATA VGG_LIB_CACHE=$(CURDIR)/$(BUILD)/cache TQDM_DISABLE=1 PATH="$(CURDIR)/$(BIN):$$PATH"
+CLEAN_ROOM := env -u VGG_LIB_DATA VGG_LIB_CACHE="$(CURDIR)/$(BUILD)/cache" TQDM_DISABLE=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 
 # A process of one thread for each core, four at most: two threads each would take turns at the cores. `WORKERS=0`: no other process.
 WORKERS  ?= auto
@@ -67,12 +67,11 @@ $(BUILD)/html/index.html:
 	$(MAKE) html
 
 refresh: $(READY)  ## Execute the notebooks in place and rewrite what is made from records: commit it with its cause
-	$(BIN)/vgg-lib scoreboard > book/scoreboard_table.md
+	mkdir -p $(BUILD)  # a table is moved to its place when it is whole
+	for name in scoreboard statements rules power "table pilot"; do \
+	  $(BIN)/vgg-lib $$name > $(BUILD)/table.md && mv $(BUILD)/table.md book/$${name#table }_table.md || exit 1; \
+	done
 	$(BIN)/python book/results.py
-	$(BIN)/vgg-lib statements > book/statements_table.md
-	$(BIN)/vgg-lib rules > book/rules_table.md
-	$(BIN)/vgg-lib power > book/power_table.md
-	$(BIN)/vgg-lib table pilot > book/pilot_table.md
 	$(CLEAN_ROOM) python -m vgg_lib.book.explorers book/_static/explore
 	$(BIN)/python book/assemble.py
 	$(CLEAN_ROOM) jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
@@ -113,7 +112,7 @@ tomorrow: $(READY)  ## Whether a current Sphinx, which Jupyter Book 1 does not a
 	.venv-tomorrow/bin/pip install --quiet --upgrade --editable . brotli fonttools math-core myst-nb sphinx sphinx-book-theme \
 	  sphinx-comments sphinx-copybutton sphinx-design sphinx-external-toc sphinx-multitoc-numbering sphinx-notfound-page \
 	  sphinx-thebe sphinx-togglebutton sphinxcontrib-bibtex ziamath
-	cd $(BUILD)/tomorrow && PYTHONPATH=book/_ext $(CLEAN_ROOM) $(CURDIR)/.venv-tomorrow/bin/sphinx-build -W --keep-going . _build/html
+	cd $(BUILD)/tomorrow && PYTHONPATH=book/_ext $(CLEAN_ROOM) "$(CURDIR)/.venv-tomorrow/bin/sphinx-build" -W --keep-going . _build/html
 
 lock: $(READY)  ## Pin requirements.txt anew; PyTorch pins its own CUDA packages
 	$(BIN)/pip install --quiet uv
@@ -122,6 +121,7 @@ lock: $(READY)  ## Pin requirements.txt anew; PyTorch pins its own CUDA packages
 	sed -i.bak -E '/^(nvidia|cuda|triton)[a-z0-9-]*==/d' requirements.txt && rm requirements.txt.bak
 
 $(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info[:2] <= (3, 13) or sys.exit("Python 3.11 to 3.13 is needed, and %s is %d.%d: name another, as in make PYTHON=python3.12" % (sys.executable, *sys.version_info[:2]))'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --requirement requirements.txt
 	$(BIN)/pip install --no-deps --editable .

@@ -16,7 +16,7 @@ from runpy import run_path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parent.parent
-AS_IN_COLAB = ("ipykernel", "nbclient", "scikit-image")
+AS_IN_COLAB = ("ipykernel", "nbclient", "scikit-image", "scikit-learn")  # what Colab has and chapters use
 SECONDS = 60  # in which the first cell must have installed the library
 
 EXECUTE = """

@@ -3,8 +3,11 @@
 import re
 from pathlib import Path
 
-import nbformat
 import pytest
+
+pytest.importorskip("nbclient", reason="the extra `book` is not installed")
+
+import nbformat
 from nbclient import NotebookClient
 
 CHAPTERS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
