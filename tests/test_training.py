@@ -141,15 +141,19 @@ def test_a_second_thread_is_refused_and_does_not_disturb_the_first():
 
 def test_a_gpu_chooses_its_algorithms_the_same_way_each_time_whatever_the_caller_chose():
     cudnn, seen = torch.backends.cudnn, []
-    with cudnn.flags(enabled=False, benchmark=True, deterministic=False):
+
+    def chosen():
+        return cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32
+
+    with cudnn.flags(enabled=False, benchmark=True, deterministic=False, allow_tf32=True):
         train(
             make_run("A", "quick", width=1 / 16),
             max_steps=1,
-            watch=lambda *_: seen.append((cudnn.enabled, cudnn.benchmark, cudnn.deterministic)),
+            watch=lambda *_: seen.append(chosen()),
             progress=False,
         )
-        assert (cudnn.enabled, cudnn.benchmark, cudnn.deterministic) == (False, True, False)
-    assert seen == [(True, False, True)]
+        assert chosen() == (False, True, False, True)
+    assert seen == [(True, False, True, False)]
 
 
 def test_a_training_that_fails_leaves_room_for_the_next():

@@ -74,6 +74,7 @@ def main() -> None:
     allow_any_character()
     warn_in_sentences()
     torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
     try:
         app()
     except InputError as error:

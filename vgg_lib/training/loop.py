@@ -263,12 +263,12 @@ def _alone() -> Iterator[None]:
 def _repeatable(device: torch.device) -> Iterator[None]:
     """Leave the caller's random numbers alone, and let a GPU choose its algorithms the same way each time.
 
-    Gradients are computed even where the caller has turned them off.
+    Gradients are computed even where the caller has turned them off. What a record calls float32 is no TensorFloat-32.
     """
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
-        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
+        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
     ):
         yield
