@@ -92,6 +92,17 @@ def test_every_way_is_recorded_once(tmp_path):
     assert on_photographs(RUN, "quick", keep=tmp_path, every_way=True) == made
 
 
+def test_a_run_whose_weights_are_elsewhere_is_trained_again_for_its_tests(tmp_path):
+    """As after ``vgg-lib train``, which leaves its weights in another place."""
+    trained = on_photographs(RUN, "quick", keep=tmp_path)
+    Workshop(tmp_path / "runs").weights(RUN.key).unlink()
+    assert on_photographs(RUN, "quick", keep=tmp_path) == trained, "nothing to test: nothing is trained"
+    assert len(on_photographs(RUN, "quick", keep=tmp_path, every_way=True).evaluations) >= 8
+    Workshop(tmp_path / "runs").weights(RUN.key).unlink()
+    assert len(on_photographs(RUN, "quick", keep=tmp_path, every_way=True).evaluations) >= 8, "it was tested"
+    assert not Workshop(tmp_path / "runs").weights(RUN.key).exists()
+
+
 def test_two_cells_do_not_train_one_run_at_once(tmp_path):
     with Workshop(tmp_path / "runs").lock(RUN), pytest.raises(InputError, match="another process"):
         on_photographs(RUN, "quick", keep=tmp_path)

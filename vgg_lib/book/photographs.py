@@ -59,7 +59,14 @@ def on_photographs(
     folder = _folder(keep)
     workshop, store, tests = Workshop(folder / "runs"), Store(folder / "records.jsonl"), Store(folder / "tests.jsonl")
     print(f"{run}: {_expected(run)}. Everything is saved in {folder}.")
-    made = workshop.do(run, store, enough=_is_result)
+    tested = tests.find(run) if every_way else None
+    untested = every_way and not (tested and _is_of_these(tested))  # then its weights are needed
+
+    def enough(record: Record) -> bool:
+        there = record.outcome != "finished" or workshop.weights(run.key).exists()
+        return _is_result(record) and (there or not untested)
+
+    made = workshop.do(run, store, enough=enough)
     if made.outcome == "failed":
         raise InputError(f"run {run.key} failed: {made.reason}")
     if every_way and made.outcome == "finished":
