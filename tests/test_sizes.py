@@ -2,13 +2,14 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.book import figures
 from vgg_lib.book.figures.drawing import NARROW
-from vgg_lib.book.figures.style import COLOURS, SETTINGS
+from vgg_lib.book.figures.style import SETTINGS
 from vgg_lib.data.embedded import embedded
 from vgg_lib.data.images import ImageTensor
 from vgg_lib.data.sizes import at_size
@@ -61,6 +62,15 @@ def test_far_beyond_a_tiny_picture_there_is_nothing_either(boxes):
     assert (crops[:, :, -8:] == 0).all() and (crops[:, :, :, :8] == 0).all() and crops.amax() > 100
 
 
+def test_mirror_images_of_the_picture_go_on_beyond_its_edges():
+    one = embedded("val").take(torch.tensor([7]))
+    left, top, right, bottom = one.boxes[0].tolist()
+    to_its_middle = torch.tensor([[(64 - top - bottom) / 2], [(64 - left - right) / 2]])
+    crop = at_size(one, float(max(right - left, bottom - top)), 160, BLACK, to_its_middle, mirrored=True)
+    wide = np.pad(one.images[0].numpy(), ((0, 0), (48, 48), (48, 48)), mode="symmetric")
+    torch.testing.assert_close(crop[0], torch.tensor(wide).float(), atol=1e-3, rtol=0)
+
+
 def test_a_picture_at_its_own_size_is_its_own_pixels():
     one = embedded("val").take(torch.tensor([7]))
     left, top, right, bottom = one.boxes[0].tolist()
@@ -97,14 +107,3 @@ def test_errors_over_sizes_have_a_dot_for_each_seed_and_what_was_trained_below_z
     assert min(axes.get_yticks()) == 0 and axes.get_ylim()[0] < min(y for line in below for _, y in line)
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["10", "20"]
     assert (figure.get_figwidth() == NARROW) == narrow
-
-
-def test_nets_of_one_network_have_its_colour_and_styles_of_their_own():
-    errors, trained = {"one": {10: [40.0]}, "other": {10: [30.0]}}, {"one": [(10, 10)], "other": [(20, 20)]}
-    [axes] = figures.over_sizes(errors, trained, network="D").axes
-    means = [line for line in axes.lines if line.get_label()[0] != "_"]
-    assert [(line.get_color(), line.get_linestyle()) for line in means] == [
-        (COLOURS["D"], style) for _, style in SETTINGS[:2]
-    ]
-    below = [line for line in axes.lines if min(line.get_ydata()) < 0]
-    assert [line.get_marker() for line in means] == [line.get_marker() for line in below] == ["o", "s"]

@@ -10,13 +10,22 @@ from vgg_lib.data.photos import Photos
 from vgg_lib.data.rescaling import resampling_matrix
 
 
-def at_size(photos: Photos, pixels: Tensor | float, crop: int, mean: Tensor, shift: Tensor | float = 0.0) -> Tensor:
+def at_size(
+    photos: Photos,
+    pixels: Tensor | float,
+    crop: int,
+    mean: Tensor,
+    shift: Tensor | float = 0.0,
+    *,
+    mirrored: bool = False,
+) -> Tensor:
     """The crop around the thing of each square picture, rescaled so that the longer side of its box is ``pixels`` long.
 
     A box of side b in a picture of side H becomes S·b/H pixels long when the picture is rescaled to S (§3.1), so each
     picture has an S of its own. ``pixels`` is one size or ``(N,)``; ``shift`` moves the crop, down and to the right, in
     pixels of the result: one number, or ``(2, N)``. The result is float32 ``(N, 3, crop, crop)`` on a scale of 0..255
-    with ``mean`` ``(3,)`` subtracted, and 0 beyond the picture's edge.
+    with ``mean`` ``(3,)`` subtracted. Beyond the picture's edge it is 0, or with ``mirrored`` the picture's mirror
+    image, one on each side.
 
     Raises :class:`InputError` for photographs without boxes, or not square.
     """
@@ -31,8 +40,9 @@ def at_size(photos: Photos, pixels: Tensor | float, crop: int, mean: Tensor, shi
 
     def weights(middle: Tensor, by: Tensor | float) -> Tensor:
         first = scale * (middle / side + 1) - crop / 2 + by  # in the picture with its margin, three sides long
-        drawn = resampling_matrix(3 * side, 3 * scale, first, crop)[:, :, side : 2 * side]
-        return drawn.nan_to_num(0)  # beyond the margin no pixel has a weight, and none is divided by none
+        drawn = resampling_matrix(3 * side, 3 * scale, first, crop)
+        before, within, behind = drawn.nan_to_num(0).split(side, -1)  # beyond the margin none is divided by none
+        return within + before.flip(-1) + behind.flip(-1) if mirrored else within
 
     rows, columns = weights((top + bottom) / 2, down), weights((left + right) / 2, along)
     centred = torch.cat(list(photos.images.load(torch.arange(len(photos))))).float() - mean.view(3, 1, 1)

@@ -10,12 +10,12 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from vgg_lib.book.figures.drawing import NARROW, WIDE, drawn
-from vgg_lib.book.figures.style import BLACK, COLOURS, GREY, SETTINGS
+from vgg_lib.book.figures.style import BLACK, GREY, SETTINGS
 
 #: The height of a row below the axis, where training sizes are, as a part of the highest error.
 _ROW = 0.07
 
-#: The dots of the first net, of the second, and so on: all nets may have one colour.
+#: The dots of the first net, of the second, and so on.
 _MARKERS = "osD^"
 
 
@@ -25,20 +25,19 @@ def over_sizes(
     trained: Mapping[str, Sequence[tuple[float, float]]],
     *,
     label: str = "longer side of the thing, pixels",
-    network: str | None = None,
     narrow: bool = False,
 ) -> Figure:
     """Draw error, in percent, against a size in pixels: nets by name, a dot for each seed, a line through the means.
 
     ``trained`` are the sizes with which a net was trained, as ranges from and to; one size has equal ends. They are
-    drawn below the axis. A net without any error says so. Where all nets are of one ``network``, they have its colour.
+    drawn below the axis. A net without any error says so.
     """
     figure, axes = plt.subplots(figsize=(NARROW, 4.4) if narrow else (WIDE, 3.8))
     found = [error for by_size in errors.values() for seeds in by_size.values() for error in seeds]
     top = 1.08 * max(found, default=100.0)
     looks = zip(SETTINGS, _MARKERS, strict=True)
-    for row, ((name, by_size), ((own, style), marker)) in enumerate(zip(errors.items(), looks, strict=False)):
-        look: dict[str, Any] = {"color": COLOURS[network] if network else own, "marker": marker}
+    for row, ((name, by_size), ((colour, style), marker)) in enumerate(zip(errors.items(), looks, strict=False)):
+        look: dict[str, Any] = {"color": colour, "marker": marker}
         there = {size: seeds for size, seeds in by_size.items() if seeds}
         told = name if there else f"{name}: no run recorded yet"
         means = list(map(fmean, there.values()))
