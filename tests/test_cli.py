@@ -102,6 +102,20 @@ def test_export_writes_over_no_weights_that_it_was_given(vgg_lib, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+def test_export_writes_over_nothing_in_the_home_folder(vgg_lib, tmp_path):
+    records = Path(str(files("vgg_lib"))) / "records" / "things.jsonl"
+    own = tmp_path / "A-jittered.safetensors"
+    own.write_bytes(CARRIED.read_bytes())
+    for given, folder in ((own, "~"), ("~/A-jittered.safetensors", tmp_path)):
+        said = vgg_lib("export", given, "--store", records, "--folder", folder)
+        assert said.code == 2 and "in place of" in said.err
+    assert own.read_bytes() == CARRIED.read_bytes()
+    said = vgg_lib("export", CARRIED, "--store", records, "--folder", "~/new")
+    assert said.code == 0, said.err
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"A-jittered.safetensors", "A-jittered.js"}
+    assert not (tmp_path / "~").exists()
+
+
 def test_export_refuses_what_the_page_cannot_answer_with_before_it_writes(vgg_lib, tmp_path):
     run = make_run("A-LRN", "quick", width=1 / 16)
     net = vgg("A-LRN", num_classes=10, image_size=32, width=1 / 16)
@@ -278,6 +292,45 @@ def test_localise_refuses_before_it_learns(vgg_lib, tmp_path, monkeypatch, words
     said = vgg_lib("localise", folder_of_things(tmp_path), "--weights", CARRIED, "--boxes", "boxes.json", *words)
     assert said.code == 2
     assert message in said.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--out", "boxes.json"],
+        ["--out", "~/boxes.json"],
+        ["--out", "net.safetensors"],
+        ["--out", "seen.png", "--picture", "seen.png"],
+        ["--picture", "things/train/cart/photo.png"],
+        ["--picture", "link/train/cart/photo.png"],
+    ],
+    ids=" ".join,
+)
+def test_localise_writes_over_nothing_that_it_was_given(vgg_lib, tmp_path, monkeypatch, words):
+    monkeypatch.setattr(localisation, "_learn", None)
+    folder = folder_of_things(tmp_path)
+    thing(folder / "train" / "cart")
+    (tmp_path / "link").symlink_to(folder)
+    (tmp_path / "net.safetensors").write_bytes(CARRIED.read_bytes())
+    said = vgg_lib("localise", folder, "--weights", "net.safetensors", "--boxes", "boxes.json", *words)
+    assert said.code == 2
+    assert f"{words[-1]} would be written in place of a file that is needed: name another one" in said.err
+
+
+def test_localise_draws_its_picture_anew_beside_the_classes(vgg_lib, tmp_path):
+    folder = folder_of_things(tmp_path)
+    thing(folder)
+    words = ("--boxes", "boxes.json", "--epochs", 1, "--picture", folder / "photo.png")
+    said = vgg_lib("localise", folder, "--weights", CARRIED, *words)
+    assert said.code == 0, said.err
+
+
+def test_train_keeps_record_and_weights_apart(vgg_lib, tmp_path, monkeypatch):
+    monkeypatch.setattr(workshop, "train", None)
+    said = vgg_lib("train", "--weights", "z.x", "--store", "~/z.x")
+    assert said.code == 2
+    assert "z.x would be written in place of a file that is needed: name another one" in said.err
+    assert not (tmp_path / "z.x").exists()
 
 
 def test_a_diverged_run_is_recorded_and_says_so(vgg_lib, tmp_path):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.basics.folders import data_folder
+from vgg_lib.basics.folders import data_folder, expanded
 from vgg_lib.book.answering import about, page_layers, write_script
 from vgg_lib.book.export import carry, name_of
 from vgg_lib.commands.shared import DataFolder
@@ -27,7 +27,7 @@ def export(
     Batch normalisation is folded into the convolutions, and each weight is one byte. A net whose error rises by more
     than half a point is not written.
     """
-    records = Store(store or data_folder() / "records.jsonl")
+    records, folder = Store(store or data_folder() / "records.jsonl"), expanded(folder)
     check_targets(weights, folder)
     for path in weights:
         made = carry(path, records, folder, root=data)
@@ -44,10 +44,10 @@ def check_targets(weights: list[Path], folder: Path) -> None:
 
     Raises :class:`InputError` where one does not.
     """
-    written: dict[Path, Path] = {path.resolve(): path for path in weights}
+    written: dict[Path, Path] = {expanded(path).resolve(): path for path in weights}
     for path in weights:
         page_layers(load_net(path)[0])
-        target = folder / f"{name_of(run_of(path))}.safetensors"
+        target = expanded(folder) / f"{name_of(run_of(path))}.safetensors"
         other = written.setdefault(target.resolve(), path)
-        if other != path or target.resolve() == path.resolve():
+        if other != path or target.resolve() == expanded(path).resolve():
             raise InputError(f"{path} would be written to {target}, in place of {other}: name another --folder")

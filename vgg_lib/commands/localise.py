@@ -8,8 +8,10 @@ from typing import Annotated, Literal
 import typer
 
 from vgg_lib.basics.errors import check_choice
-from vgg_lib.basics.files import check_writing, replacing
-from vgg_lib.commands.shared import Weights, weights_or_best
+from vgg_lib.basics.files import check_writing, is_folder, replacing
+from vgg_lib.basics.folders import expanded
+from vgg_lib.commands.shared import Weights, check_apart, weights_or_best
+from vgg_lib.data.decoding import is_photograph
 from vgg_lib.data.folder import has_halves, photo_folder
 from vgg_lib.tasks.box_file import boxed_from_file
 from vgg_lib.tasks.boxes import WHOLE
@@ -40,9 +42,13 @@ def localise(
 
     form = picture.suffix.lstrip(".").lower() or "png"
     check_choice("form of a picture", form, sorted(FigureCanvasBase.get_supported_filetypes()))
+    chosen = weights_or_best(weights)
+    root = expanded(folder)
+    inside = root.glob("*/*/*" if has_halves(root) else "*/*") if is_folder(root) else ()
+    check_apart(filter(None, (picture, out)), (chosen, boxes, *filter(is_photograph, inside)))
     for path in filter(None, (picture, out)):
         check_writing(path)
-    net, _ = load_net(weights_or_best(weights))
+    net, _ = load_net(chosen)
     halves = has_halves(folder)
     train, test = (
         boxed_from_file(photo_folder(folder, split), boxes, below=f"{split}/" if halves else "")

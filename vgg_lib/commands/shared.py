@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.basics.folders import data_folder
+from vgg_lib.basics.folders import data_folder, expanded
 from vgg_lib.book.export import best_carried
 from vgg_lib.evidence.store import Known, Store
 from vgg_lib.evidence.studies import STUDIES
@@ -55,6 +55,15 @@ def records_in(store: Path) -> Known:
     if not known:
         raise InputError(f"{store} holds no records: name a file that `vgg-lib train --store` or `vgg-lib run` wrote")
     return known
+
+
+def check_apart(written: Iterable[Path], given: Iterable[Path] = ()) -> None:
+    """Raise :class:`InputError` where a file would be written in place of one that was given, or of another one."""
+    taken = {expanded(path).resolve() for path in given}
+    for path in written:
+        if (there := expanded(path).resolve()) in taken:
+            raise InputError(f"{path} would be written in place of a file that is needed: name another one")
+        taken.add(there)
 
 
 def trained_weights() -> Iterator[Path]:

@@ -12,7 +12,7 @@ from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.files import check_writing
 from vgg_lib.basics.folders import data_folder
 from vgg_lib.basics.processes import leads
-from vgg_lib.commands.shared import DataFolder, NetworkName, PresetName, workshop
+from vgg_lib.commands.shared import DataFolder, NetworkName, PresetName, check_apart, workshop
 from vgg_lib.evidence.store import Store
 from vgg_lib.training.runs import make_run
 
@@ -46,6 +46,7 @@ def train(
     )
     records = Store(store or data_folder() / "records.jsonl")
     path = weights or data_folder() / f"{run.key}.safetensors"
+    check_apart((records.path, path))
     try:
         if not leads():
             workshop().assist(run, root=data)
