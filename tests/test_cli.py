@@ -409,7 +409,7 @@ def test_bad_input_names_thing_value_and_way_out(vgg_lib, tmp_path, words, messa
         (["redo", "d63eff5309e226a0", "--store", "text"], "text does not end in a record"),
         (["status", "pilot", "--store", "folder"], "folder cannot be read"),
         (["protocols", "--weights", CARRIED, "--store", "text"], "text does not end in a record"),
-        (["measure", "saturation", "--weights", CARRIED, "--store", "text"], "text does not end in a record"),
+        (["measure", "pixels", "--weights", CARRIED, "--store", "text"], "text does not end in a record"),
         (["compare", "none"], "none holds no records: name a file that `vgg-lib train --store`"),
         (["verdicts", "--store", "none"], "none holds no records"),
         (["verdicts", "--store", "folder"], "folder cannot be read"),
