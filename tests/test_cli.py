@@ -11,15 +11,17 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import torch
 from helpers.command_line import command, environment
 from PIL import Image
 from torchvision.transforms.functional import to_pil_image
 
+from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.folders import data_folder
 from vgg_lib.book.answering import about
 from vgg_lib.book.export import best_carried
-from vgg_lib.commands import doctor
-from vgg_lib.commands.shared import newest_weights, weights_or_best
+from vgg_lib.commands import doctor, shared, transfer
+from vgg_lib.commands.shared import net_in, newest_weights, weights_or_best
 from vgg_lib.data.embedded import embedded
 from vgg_lib.evaluation.posteriors import posteriors, top_errors
 from vgg_lib.evaluation.protocols import Protocol
@@ -27,6 +29,7 @@ from vgg_lib.evidence import workshop
 from vgg_lib.evidence.store import Store, recorded
 from vgg_lib.networks.model import vgg
 from vgg_lib.tasks import localisation
+from vgg_lib.tasks.transfer import Transferred
 from vgg_lib.training.runs import make_run
 from vgg_lib.training.weights import load_net, predicts_boxes, save_net
 
@@ -212,6 +215,49 @@ def test_the_newest_weights_are_those_of_a_classifier(vgg_lib, tmp_path):
     save_net(vgg("A", num_classes=4, image_size=32, width=1 / 16), folder / "b.safetensors", classes=("a",), boxes=True)
     os.utime(classifier, (1, 1))
     assert weights_or_best(None) == newest_weights() == classifier
+
+
+@pytest.mark.parametrize("classifier", [False, True])
+def test_a_command_has_its_net_on_the_gpu_where_there_is_one(monkeypatch, classifier):
+    monkeypatch.setattr(shared, "best_device", lambda: torch.device("meta"))
+    net, classes = net_in(CARRIED, classifier=classifier)
+    assert {tensor.device.type for tensor in net.state_dict().values()} == {"meta"}
+    assert classes == load_net(CARRIED)[1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["evaluate", "--weights", CARRIED],
+        ["predict", "photo.png", "--weights", CARRIED],
+        ["protocols", "--weights", CARRIED, "--store", "mine.jsonl"],
+        ["measure", "PCR", "--weights", CARRIED, "--store", "mine.jsonl"],
+        ["transfer", "things", "--weights", CARRIED],
+        ["localise", "things", "--weights", CARRIED, "--boxes", "boxes.json"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_every_command_that_computes_asks_for_the_gpu(vgg_lib, monkeypatch, words):
+    def asked():
+        raise InputError("the best device was asked for")
+
+    monkeypatch.setattr(shared, "best_device", asked)
+    said = vgg_lib(*words)
+    assert (said.code, said.err) == (2, "vgg-lib: the best device was asked for\n")
+
+
+def test_transfer_has_the_untrained_net_there_too(vgg_lib, tmp_path, monkeypatch):
+    def seen(net, *sets, **how):
+        devices.append(next(net.parameters()).device.type)
+        return [Transferred("fc7", 0.0, {"cart": 0.0}, 1.0, 0.0)]
+
+    devices = []
+    for module in (shared, transfer):
+        monkeypatch.setattr(module, "best_device", lambda: torch.device("meta"))
+    monkeypatch.setattr(transfer, "evaluate_transfer", seen)
+    said = vgg_lib("transfer", folder_of_things(tmp_path), "--weights", CARRIED, "--compare")
+    assert said.code == 0, said.err
+    assert devices == ["meta", "meta"]
 
 
 def folder_of_things(root):

@@ -29,7 +29,7 @@ from vgg_lib.networks.signals import Signal
 from vgg_lib.tasks.box_file import boxed_from_file
 from vgg_lib.tasks.carried_photographs import FOLDER, carried_photographs
 from vgg_lib.tasks.localisation import predict_boxes, train_boxes
-from vgg_lib.tasks.transfer import Transfer, evaluate_pixels, evaluate_transfer
+from vgg_lib.tasks.transfer import Transfer, Transferred, evaluate_pixels, evaluate_transfer
 from vgg_lib.training.loop import build, prepare, train
 from vgg_lib.training.parallel import Team
 from vgg_lib.training.runs import make_run
@@ -93,6 +93,18 @@ def test_the_untrained_net_is_that_of_the_runs_seed(monkeypatch, warm):
     found = MEASURES["untrained"].take(Trained(run, net, ()), None)
     [expected] = evaluate_transfer(net, train, test, how)
     assert found == {"error": expected.error, "cost": expected.cost}
+
+
+def test_the_untrained_net_is_computed_with_where_the_trained_one_is(monkeypatch):
+    def seen(net, *rest):
+        devices.append(next(net.parameters()).device.type)
+        return [Transferred("fc7", 0.0, {}, 1.0, 0.0)]
+
+    devices = []
+    monkeypatch.setattr(measures, "_transfer_photos", lambda root: (None, None))
+    monkeypatch.setattr(measures, "evaluate_transfer", seen)
+    MEASURES["untrained"].take(Trained(RUN, untrained(RUN).to("meta"), ()), None)
+    assert devices == ["meta"]
 
 
 def test_signals_are_measured_on_the_way_of_nets_that_diverge_too():

@@ -9,12 +9,12 @@ from typing import Annotated, cast
 import typer
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.commands.shared import DataFolder, newest_weights
+from vgg_lib.commands.shared import DataFolder, net_in, newest_weights
 from vgg_lib.evaluation.protocols import Protocol
 from vgg_lib.evidence import testing
 from vgg_lib.training.photographs import photographs
 from vgg_lib.training.presets import preset
-from vgg_lib.training.weights import load_classifier, run_of
+from vgg_lib.training.weights import run_of
 
 
 def evaluate(
@@ -33,7 +33,7 @@ def evaluate(
 ) -> None:
     """Test weights under a protocol: on the held-out tenth, or on the validation images where they trained on all."""
     paths = weights or [newest_weights()]
-    loaded = [load_classifier(path, network) for path in paths]
+    loaded = [net_in(path, network, classifier=True) for path in paths]
     nets = [net for net, _ in loaded]
     world = preset(preset_name)
     protocol = Protocol(tuple(scale or [cast(int, world.scales[0])]), dense=dense, grid=grid, mirror=mirror)

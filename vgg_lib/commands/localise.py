@@ -10,13 +10,13 @@ import typer
 from vgg_lib.basics.errors import check_choice
 from vgg_lib.basics.files import check_writing, is_folder, replacing
 from vgg_lib.basics.folders import expanded
-from vgg_lib.commands.shared import Weights, check_apart, weights_or_best
+from vgg_lib.commands.shared import Weights, check_apart, net_in, weights_or_best
 from vgg_lib.data.decoding import is_photograph
 from vgg_lib.data.folder import has_halves, photo_folder
 from vgg_lib.tasks.box_file import boxed_from_file
 from vgg_lib.tasks.boxes import WHOLE
 from vgg_lib.tasks.localisation import Localisation, error_of, mean_box, predict_boxes, train_boxes
-from vgg_lib.training.weights import load_net, save_net
+from vgg_lib.training.weights import save_net
 
 
 def localise(
@@ -48,7 +48,7 @@ def localise(
     check_apart(filter(None, (picture, out)), (chosen, boxes, *filter(is_photograph, inside)))
     for path in filter(None, (picture, out)):
         check_writing(path)
-    net, _ = load_net(chosen)
+    net, _ = net_in(chosen)
     halves = has_halves(folder)
     train, test = (
         boxed_from_file(photo_folder(folder, split), boxes, below=f"{split}/" if halves else "")

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from vgg_lib.commands.shared import DataFolder
+from vgg_lib.commands.shared import DataFolder, net_in
 from vgg_lib.evidence.measures import MEASURES
 from vgg_lib.evidence.store import Store
 from vgg_lib.evidence.testing import record_measures
-from vgg_lib.training.weights import load_net, run_of
+from vgg_lib.training.weights import run_of
 
 
 def measure(
@@ -24,6 +24,6 @@ def measure(
     """Measure what a trained net is good for besides, and record it."""
     records = Store(store)
     records.check()
-    record = record_measures(load_net(weights)[0], run_of(weights), names, root=data)
+    record = record_measures(net_in(weights)[0], run_of(weights), names, root=data)
     records.add(record)
     print(json.dumps(record.measurements, indent=1))

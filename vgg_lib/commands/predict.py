@@ -11,10 +11,9 @@ import typer
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.book.answering import introduction
-from vgg_lib.commands.shared import Weights, weights_or_best
+from vgg_lib.commands.shared import Weights, net_in, weights_or_best
 from vgg_lib.tasks.predict import Answer, photographs, protocol_of
 from vgg_lib.tasks.predict import predict as answers
-from vgg_lib.training.weights import load_classifier
 
 
 def predict(
@@ -31,7 +30,7 @@ def predict(
     if top < 1:
         raise InputError(f"--top {top} shows no class: choose 1 or more")
     chosen = weights_or_best(weights)
-    net, classes = load_classifier(chosen)
+    net, classes = net_in(chosen, classifier=True)
     asked = introduction(chosen)
     print(f"asked: {asked}", file=sys.stderr)
     names = classes or tuple(f"class {i}" for i in range(net.num_classes))

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from vgg_lib.commands.shared import DataFolder
+from vgg_lib.commands.shared import DataFolder, net_in
 from vgg_lib.evidence.store import Store
 from vgg_lib.evidence.testing import record_protocols
-from vgg_lib.training.weights import load_net, run_of
+from vgg_lib.training.weights import run_of
 
 
 def protocols(
@@ -21,7 +21,7 @@ def protocols(
     """Test weights in every way that the paper compares, and record it."""
     records = Store(store)
     records.check()
-    nets, runs = [load_net(path)[0] for path in weights], [run_of(path) for path in weights]
+    nets, runs = [net_in(path)[0] for path in weights], [run_of(path) for path in weights]
     record = record_protocols(nets, runs, root=data)
     records.add(record)
     for e in record.evaluations:

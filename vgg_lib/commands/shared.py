@@ -11,13 +11,15 @@ import typer
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.folders import data_folder, expanded
+from vgg_lib.basics.machine import best_device
 from vgg_lib.book.export import best_carried
 from vgg_lib.evidence.store import Known, Store
 from vgg_lib.evidence.studies import STUDIES
 from vgg_lib.evidence.workshop import Workshop
+from vgg_lib.networks.model import VGG
 from vgg_lib.networks.table import NETWORKS
 from vgg_lib.training.presets import PRESETS
-from vgg_lib.training.weights import predicts_boxes
+from vgg_lib.training.weights import load_classifier, load_net, predicts_boxes
 
 NetworkName = Annotated[str, typer.Option(help=f"One of {', '.join(NETWORKS)}.")]
 PresetName = Annotated[str, typer.Option("--preset", help=f"One of {', '.join(PRESETS)}.")]
@@ -83,6 +85,12 @@ def trained_weights() -> Iterator[Path]:
 def weights_or_best(given: Path | None) -> Path:
     """The weights given, else the newest trained here, else those of the carried net that errs least."""
     return given or next(trained_weights(), None) or best_carried()
+
+
+def net_in(path: Path, network: str | None = None, *, classifier: bool = False) -> tuple[VGG, tuple[str, ...]]:
+    """What :func:`load_net` gives, or :func:`load_classifier`, with the net on the GPU where there is one."""
+    net, classes = (load_classifier if classifier else load_net)(path, network)
+    return net.to(best_device()), classes
 
 
 def newest_weights() -> Path:

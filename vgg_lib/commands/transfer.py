@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from vgg_lib.basics.machine import best_device
 from vgg_lib.commands.predict import bars
-from vgg_lib.commands.shared import Weights, weights_or_best
+from vgg_lib.commands.shared import Weights, net_in, weights_or_best
 from vgg_lib.data.folder import photo_folder
 from vgg_lib.tasks.transfer import Transfer, evaluate_pixels, evaluate_transfer
 from vgg_lib.training.loop import untrained
-from vgg_lib.training.weights import load_net, run_of
+from vgg_lib.training.weights import run_of
 
 
 def transfer(
@@ -27,8 +28,9 @@ def transfer(
 ) -> None:
     """Fit a linear SVM to a net's features of a folder of photographs, and say how often it errs (App. B)."""
     path = weights_or_best(weights)
-    net, _ = load_net(path)
-    before = untrained(run_of(path), net) if compare else net  # weights that name no run are refused before the work
+    net, _ = net_in(path)
+    # weights that name no run are refused before the work
+    before = untrained(run_of(path), net).to(best_device()) if compare else net
     sets = photo_folder(folder, "train"), photo_folder(folder, "test")
     how = Transfer(
         folder.name,

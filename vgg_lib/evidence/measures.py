@@ -69,7 +69,7 @@ def transfer(trained: Trained, root: str | Path | None = None) -> dict[str, Any]
 
 def transfer_untrained(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
     """What :func:`transfer` gives on the last hidden layer with the random weights of the run's seed."""
-    net = untrained(trained.run, trained.net)
+    net = untrained(trained.run, trained.net).to(next(trained.net.parameters()).device)
     [last] = evaluate_transfer(net, *_transfer_photos(root), dataclasses.replace(EVIDENCE, layers=("fc7",)))
     return {"error": last.error, "cost": last.cost}
 
