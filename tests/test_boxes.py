@@ -126,6 +126,12 @@ def test_boxes_of_a_file_are_resized_with_their_photographs(tmp_path):
     assert found.photos.boxes.tolist() == [[10, 10, 30, 40], [50, 12.5, 100, 50]]
 
 
+def test_a_file_of_boxes_may_be_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    written(tmp_path, ENTRIES)
+    assert len(boxed_from_file(photos(), "~/boxes.json")) == 2
+
+
 def test_photographs_with_one_box_can_be_told_apart(tmp_path):
     found = boxed_from_file(photos(), written(tmp_path, ENTRIES))
     assert found.single().photos.names == ("ILSVRC2012_val_0.JPEG",)

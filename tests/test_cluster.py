@@ -223,6 +223,14 @@ def test_checkpoints_and_results_do_not_share_a_folder(queue_of, tmp_path):
         queue_of(SOURCE, folder=tmp_path / "runs")
 
 
+def test_folders_of_a_cluster_may_be_in_the_home_folder(agenda_of, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    queue = ClusterQueue(agenda_of(SOURCE), "tcp://127.0.0.1:1", folder=Path("~/shared"), root=Path("~/data"))
+    assert (queue.folder, queue.root) == (tmp_path / "shared", tmp_path / "data")
+    with pytest.raises(InputError, match="is where the queue saves what comes back"):
+        ClusterQueue(agenda_of(SOURCE), "tcp://127.0.0.1:1", folder=Path("~/runs"))
+
+
 @pytest.fixture
 def command(tmp_path, monkeypatch, capsys):
     """``command("run", …)`` is the command line: its exit code, and what it said."""

@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.files import replacing
+from vgg_lib.basics.folders import expanded
 from vgg_lib.evidence.agenda import Agenda
 from vgg_lib.evidence.cluster_worker import Result, discard, train_run, versions
 from vgg_lib.evidence.queue import open_workshop
@@ -62,8 +63,8 @@ class ClusterQueue:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        self.root = self.root and self.root.absolute()
-        self.folder = self.folder and self.folder.absolute()
+        self.root = self.root and expanded(self.root).absolute()
+        self.folder = self.folder and expanded(self.folder).absolute()
         if self.folder == self.agenda.workshop.folder.absolute():
             raise InputError(f"folder {self.folder} is where the queue saves what comes back: choose another one")
         self._fit: set[str] = set()  # workers that may have a run

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.folders import expanded
 from vgg_lib.data.photos import Photos
 
 
@@ -65,7 +66,7 @@ def boxed_from_file(photos: Photos, path: str | Path, below: str = "") -> Boxed:
     Raises :class:`InputError` when the file is missing or of another form, has none of the photographs, has one
     of them twice, or has a photograph without a box or with one that is empty or outside its picture.
     """
-    path = Path(path)
+    path = expanded(path)
     entries = {name: entry for name, entry in _read(path).items() if name.startswith(below)}
     keep, several = [], []
     by_name = {name: i for i, name in enumerate(photos.names)}
