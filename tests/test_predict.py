@@ -88,11 +88,19 @@ def test_a_folder_is_its_photographs(vgg_lib, tmp_path):
     assert (said.code, said.out.splitlines()[::2]) == (0, ["trip/a.PNG", "trip/b.png"])
 
 
+@pytest.mark.parametrize("name", ["~", "~/a.png"])
+def test_photographs_may_be_in_the_home_folder(vgg_lib, tmp_path, name):
+    thing(tmp_path / "a.png")
+    said = vgg_lib("predict", name, "--top", 1)
+    assert (said.code, said.out.splitlines()[::2]) == (0, [str(tmp_path / "a.png")])
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
         ("https://example.org/cat.jpg", r"https://example.org/cat.jpg cannot be .* (it is a web address): download it"),
-        ("empty", "(it is a folder): give the photographs in it"),
+        ("empty", "vgg-lib: empty holds no photographs: name another folder"),
+        ("", "vgg-lib: a name is empty: name a photograph, or a folder of them"),
         ("strip.png", "strip.png: an image of 1×60000 pixels is more than 30 times as long as wide"),
         ("photo.heic", "(it is a HEIC photograph, which is not read): save it as JPEG or PNG"),
     ],

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.files import is_folder
+from vgg_lib.basics.folders import expanded
 from vgg_lib.data.decoding import decode, is_photograph
 from vgg_lib.evaluation.posteriors import posteriors
 from vgg_lib.evaluation.protocols import Protocol
@@ -40,13 +41,17 @@ def protocol_of(net: VGG, weights: str | Path | None = None) -> Protocol:
 def photographs(given: Iterable[str]) -> Iterator[str]:
     """The photographs that are meant: a folder stands for those in it that are not hidden, in the order of names.
 
-    A folder without any stands for itself, and cannot be read as a photograph.
+    A folder without any stands for itself, and :func:`predict` says so. A leading ``~`` is the user's home folder.
     """
     for name in given:
-        folder = Path(name)
-        inside = sorted(folder.iterdir()) if is_folder(folder) else []
-        photos = [str(path) for path in inside if is_photograph(path)]
-        yield from photos or [name]
+        there = str(expanded(name)) if name.startswith("~") else name  # a path of a web address is none any more
+        yield from _photographs_in(there) or [there]
+
+
+def _photographs_in(name: str) -> list[str]:
+    """The photographs in the folder of that name; none where there is no such folder."""
+    inside = sorted(Path(name).iterdir()) if name and is_folder(Path(name)) else []
+    return [str(path) for path in inside if is_photograph(path)]
 
 
 def predict(
@@ -60,6 +65,7 @@ def predict(
     protocol = protocol or protocol_of(net)
     for photo in photos:
         try:
+            _check(photo)
             image = decode(photo, at_least=2 * max(protocol.scales))
             [scores] = posteriors(net, image, protocol)
         except InputError as error:
@@ -68,3 +74,11 @@ def predict(
             continue
         best = scores.topk(min(top, len(names)))
         yield Answer(photo, tuple(zip((names[i] for i in best.indices.tolist()), best.values.tolist(), strict=True)))
+
+
+def _check(photo: str) -> None:
+    """Refuse an empty name, and a folder in which :func:`photographs` found none."""
+    if not photo:
+        raise InputError("a name is empty: name a photograph, or a folder of them")
+    if is_folder(Path(photo)) and not _photographs_in(photo):
+        raise InputError(f"{photo} holds no photographs: name another folder")
