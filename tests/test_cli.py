@@ -422,6 +422,7 @@ def test_a_full_disk_leaves_no_half_file(vgg_lib, tmp_path, full_disk):
         (["train", "--preset", "desk"], "unknown preset 'desk': choose from quick, laptop, paper"),
         (["train", "--scale", "20"], "does not hold the crop of 32 pixels"),
         (["train", "--scale", "wide"], "training scale 'wide' is not of the form 73 or 73-146"),
+        (["train", "--scale", ""], "training scale '' is not of the form 73 or 73-146"),
         (["train", "--scale", "7²"], "training scale '7²' is not of the form 73 or 73-146"),
         (["claim", "width"], "unknown claim 'width': choose from no-normalisation, stacking"),
         (["describe", "D", "--width", "0.001"], "width 0.001 leaves conv1_1 without channels: choose 1/64"),

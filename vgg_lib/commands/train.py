@@ -36,7 +36,7 @@ def train(
     Several GPUs: torchrun … -m vgg_lib train …
     """
     recipe = {"epochs": epochs, "learning_rate": learning_rate, "width": width}
-    chosen = {"scale": parse_scale(scale) if scale else None} | recipe
+    chosen = {"scale": None if scale is None else parse_scale(scale)} | recipe
     run = make_run(
         network,
         preset_name,
