@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from vgg_lib.basics.folders import data_folder
-from vgg_lib.commands.run import ending_on_signals
-from vgg_lib.commands.shared import DataFolder, workshop
+from vgg_lib.commands.shared import HOW_TO_GO_ON, DataFolder, ending_on_signals, workshop
 from vgg_lib.evidence import redoing
 from vgg_lib.evidence.comparison import compare
 from vgg_lib.evidence.hardware import duration
@@ -23,12 +22,12 @@ def redo(
 ) -> None:
     """Train a recorded run again from its key, and compare: the same to the bit, or within the spread of its seeds?
 
-    Stopped and started again it goes on where it was.
+    Stopped and started again it goes on where it was, but for a minute at most.
     """
     there, _ = redoing.recorded_run(key)
     records = Store(store or data_folder() / "redone.jsonl")
     print(f"{there.run}: took {duration(there.seconds)} where it was recorded")
-    with ending_on_signals("the same command goes on after the last epoch that was finished"):
+    with ending_on_signals(HOW_TO_GO_ON):
         mine = redoing.redo(key, workshop(), records, data)
     print(f"record   {records.path}")
     print("\n".join(compare(mine).lines()))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.commands.shared import Claims, DataFolder, Seeds, StudyName, StudyStore, study_store, workshop
+from vgg_lib.commands.shared import (
+    Claims,
+    DataFolder,
+    Seeds,
+    StudyName,
+    StudyStore,
+    ending_on_signals,
+    study_store,
+    workshop,
+)
 from vgg_lib.commands.status import show_status
 from vgg_lib.evidence.agenda import Agenda
 from vgg_lib.evidence.cluster import ClusterQueue
@@ -51,26 +55,3 @@ def run(
     with ending_on_signals("what was being trained goes on from its checkpoint next time"):
         queue.run()
     show_status(agenda, queue.workers)
-
-
-@contextmanager
-def ending_on_signals(how_to_go_on: str) -> Iterator[None]:
-    """End on Ctrl-C or SIGTERM with the exit code that shells expect, once what is inside has cleaned up."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_IGN)  # once is enough
-        raise _Terminated
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    except (KeyboardInterrupt, _Terminated) as stopped:
-        print(f"\nstopped: {how_to_go_on}", file=sys.stderr)
-        number = signal.SIGINT if isinstance(stopped, KeyboardInterrupt) else signal.SIGTERM
-        raise typer.Exit(128 + number) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-class _Terminated(BaseException):
-    """The process was told to end."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -39,6 +42,9 @@ Weights = Annotated[
     typer.Option(help="Weights to use; else the newest trained here, else the best that come with the library."),
 ]
 Records = Annotated[Path | None, typer.Option(help="File of records; else those that come with the library.")]
+
+#: What is said of a run that was stopped.
+HOW_TO_GO_ON = "the same command goes on where it was, but for a minute at most"
 
 
 def workshop() -> Workshop:
@@ -101,3 +107,26 @@ def newest_weights() -> Path:
             f"there are no trained weights in {data_folder()}: run `vgg-lib train` first, or give --weights"
         )
     return found
+
+
+@contextmanager
+def ending_on_signals(how_to_go_on: str) -> Iterator[None]:
+    """End on Ctrl-C or SIGTERM with the exit code that shells expect, once what is inside has cleaned up."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # once is enough
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except (KeyboardInterrupt, _Terminated) as stopped:
+        print(f"\nstopped: {how_to_go_on}", file=sys.stderr)
+        number = signal.SIGINT if isinstance(stopped, KeyboardInterrupt) else signal.SIGTERM
+        raise typer.Exit(128 + number) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Terminated(BaseException):
+    """The process was told to end."""

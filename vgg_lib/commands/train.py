@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,15 @@ from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.files import check_writing
 from vgg_lib.basics.folders import data_folder
 from vgg_lib.basics.processes import leads
-from vgg_lib.commands.shared import DataFolder, NetworkName, PresetName, check_apart, workshop
+from vgg_lib.commands.shared import (
+    HOW_TO_GO_ON,
+    DataFolder,
+    NetworkName,
+    PresetName,
+    check_apart,
+    ending_on_signals,
+    workshop,
+)
 from vgg_lib.evidence.store import Store
 from vgg_lib.training.runs import make_run
 
@@ -47,16 +54,13 @@ def train(
     records = Store(store or data_folder() / "records.jsonl")
     path = weights or data_folder() / f"{run.key}.safetensors"
     check_apart((records.path, path))
-    try:
+    with ending_on_signals(HOW_TO_GO_ON):
         if not leads():
             workshop().assist(run, root=data)
             return
         check_writing(path)
         print(f"{run}  (run {run.key})")
         result = workshop().do(run, records, attended=True, weights=path, root=data)
-    except KeyboardInterrupt:
-        print("\nstopped: the same command goes on after the last epoch that was finished", file=sys.stderr)
-        raise typer.Exit(130) from None
     print(f"record   {records.path}")
     if result.outcome == "diverged":
         print(f"diverged: {result.reason}. A smaller learning rate or another initialisation may train.")
