@@ -2,6 +2,7 @@
 
 import tempfile
 
+import psutil
 import pytest
 import torch
 
@@ -54,6 +55,11 @@ def test_where_no_file_can_be_written_all_cores_count_as_free(threads, tmp_path,
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
     with cores_for(CPU), cores_for(CPU) as free:
         assert free
+
+
+def test_memory_is_told_in_mebibytes():
+    now, all_there_is = psutil.Process().memory_info().rss, psutil.virtual_memory().total
+    assert now / 2**20 / 2 < machine.peak_memory() < all_there_is / 2**20
 
 
 @pytest.mark.parametrize("count", [1, 2])
