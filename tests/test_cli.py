@@ -25,7 +25,7 @@ from vgg_lib.commands.shared import net_in, newest_weights, weights_or_best
 from vgg_lib.data.embedded import embedded
 from vgg_lib.evaluation.posteriors import posteriors, top_errors
 from vgg_lib.evaluation.protocols import Protocol
-from vgg_lib.evidence import workshop
+from vgg_lib.evidence import measures, workshop
 from vgg_lib.evidence.store import Store, recorded
 from vgg_lib.networks.model import vgg
 from vgg_lib.tasks import localisation
@@ -297,6 +297,15 @@ def test_transfer_compares_with_the_net_untrained_and_with_pixels(vgg_lib, tmp_p
 def test_transfer_wants_a_photograph_of_each_class_at_least(vgg_lib, tmp_path, count):
     said = vgg_lib("transfer", folder_of_things(tmp_path), "--weights", CARRIED, "--train-per-class", count)
     assert said.code == 2 and f"{count} photographs of each class were asked for: ask for 1 or more" in said.err
+
+
+def test_measure_shows_how_far_it_is(vgg_lib, monkeypatch):
+    def ask(*what, progress):
+        raise InputError(f"progress: {progress}")
+
+    monkeypatch.setattr(measures, "train_boxes", ask)
+    said = vgg_lib("measure", "PCR-all", "--weights", CARRIED, "--store", "mine.jsonl")
+    assert (said.code, said.err) == (2, "vgg-lib: progress: True\n")
 
 
 def test_localise_learns_tests_and_draws_boxes(vgg_lib, tmp_path):

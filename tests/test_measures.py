@@ -26,7 +26,7 @@ from vgg_lib.evidence.store import Store
 from vgg_lib.evidence.testing import Wanted, record, record_measures
 from vgg_lib.networks.preprocessing import Preprocessing
 from vgg_lib.networks.signals import Signal
-from vgg_lib.tasks.box_file import boxed_from_file
+from vgg_lib.tasks.box_file import boxed, boxed_from_file
 from vgg_lib.tasks.carried_photographs import FOLDER, carried_photographs
 from vgg_lib.tasks.localisation import predict_boxes, train_boxes
 from vgg_lib.tasks.transfer import Transfer, Transferred, evaluate_pixels, evaluate_transfer
@@ -176,6 +176,27 @@ def test_table_8_has_two_contrasts_each_of_one_difference():
     told = [str(CLAIMS[name].rule) for name in ("class-boxes", "tuned-boxes")]
     assert "SCR.error) less" in told[0] and "PCR.error) is above" in told[0]
     assert "PCR.error) less" in told[1] and "PCR-all.error) is above" in told[1]
+
+
+@pytest.mark.parametrize("progress", [False, True])
+@pytest.mark.parametrize(
+    "name", [*measures.BOX_NETS, MEASURED, "boxes on carried photographs", "pixels", "transfer", "untrained"]
+)
+def test_what_takes_long_shows_how_far_it_is_where_it_is_asked_to(monkeypatch, name, progress):
+    class AskedError(Exception):
+        pass
+
+    def ask(*what, progress):
+        raise AskedError(progress)
+
+    few(monkeypatch)
+    for long in ("train_boxes", "evaluate_pixels", "evaluate_transfer"):
+        monkeypatch.setattr(measures, long, ask)
+    boxes = boxed(embedded("val").take(torch.arange(9)))
+    monkeypatch.setattr(measures, "_photographs_with_boxes", lambda trained, root: (boxes, boxes))
+    monkeypatch.setattr(measures, "_transfer_photos", lambda root: (None, None))
+    with pytest.raises(AskedError, match=str(progress)):
+        MEASURES[name].take(Trained(RUN, untrained(RUN), ()), None, progress=progress)
 
 
 @pytest.fixture

@@ -24,6 +24,6 @@ def measure(
     """Measure what a trained net is good for besides, and record it."""
     records = Store(store)
     records.check()
-    record = record_measures(net_in(weights)[0], run_of(weights), names, root=data)
+    record = record_measures(net_in(weights)[0], run_of(weights), names, root=data, progress=True)
     records.add(record)
     print(json.dumps(record.measurements, indent=1))

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -35,28 +35,37 @@ from vgg_lib.training.signals import signals_at
 from vgg_lib.training.trained import Trained
 
 
+class Taking(Protocol):
+    """What measures a trained net."""
+
+    def __call__(self, trained: Trained, root: str | Path | None = None, *, progress: bool = False) -> dict[str, Any]:
+        """The measurements, as JSON has them."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Measure:
     """``take`` measures a trained net, given its training and the data's folder; ``check`` sees beforehand that it can.
 
-    Both raise :class:`InputError` where the data is missing. A net that diverged is measured only where
-    ``of_diverged`` says so. ``fits`` says of which runs' nets there is something that can be measured.
+    With ``progress`` taking shows how far it is, where it takes long. Both raise :class:`InputError` where the data is
+    missing. A net that diverged is measured only where ``of_diverged`` says so. ``fits`` says of which runs' nets there
+    is something that can be measured.
     """
 
-    take: Callable[[Trained, str | Path | None], dict[str, Any]]
+    take: Taking
     check: Callable[[str | Path | None], object] = lambda root: None
     of_diverged: bool = False
     fits: Callable[[Run], bool] = lambda run: True
 
 
-def transfer(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
+def transfer(trained: Trained, root: str | Path | None = None, *, progress: bool = False) -> dict[str, Any]:
     """App. B: errors of linear SVMs on the net's features of other photographs, in percent.
 
     ``error`` is that on the last hidden layer's features, ``classes`` the same for each class; ``layers`` are those of
     the layers from first to last.
     """
     train, test = _transfer_photos(root)
-    of_net = {one.layer: one for one in evaluate_transfer(trained.net, train, test, EVIDENCE)}
+    of_net = {one.layer: one for one in evaluate_transfer(trained.net, train, test, EVIDENCE, progress=progress)}
     last = of_net["fc7"]
     return {
         "error": last.error,
@@ -67,17 +76,18 @@ def transfer(trained: Trained, root: str | Path | None = None) -> dict[str, Any]
     }
 
 
-def transfer_untrained(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
+def transfer_untrained(trained: Trained, root: str | Path | None = None, *, progress: bool = False) -> dict[str, Any]:
     """What :func:`transfer` gives on the last hidden layer with the random weights of the run's seed."""
     net = untrained(trained.run, trained.net).to(next(trained.net.parameters()).device)
-    [last] = evaluate_transfer(net, *_transfer_photos(root), dataclasses.replace(EVIDENCE, layers=("fc7",)))
+    how = dataclasses.replace(EVIDENCE, layers=("fc7",))
+    [last] = evaluate_transfer(net, *_transfer_photos(root), how, progress=progress)
     return {"error": last.error, "cost": last.cost}
 
 
-def transfer_of_pixels(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
+def transfer_of_pixels(trained: Trained, root: str | Path | None = None, *, progress: bool = False) -> dict[str, Any]:
     """What :func:`transfer` gives on the pixels themselves: no net has part in it, so that it is the same for all."""
     train, test = _transfer_photos(root)
-    found = evaluate_pixels(train, test, EVIDENCE)
+    found = evaluate_pixels(train, test, EVIDENCE, progress=progress)
     return {
         "error": found.error,
         "classes": found.errors,
@@ -118,7 +128,7 @@ def box_error(name: str) -> Measure:
     Taking it raises :class:`InputError` for a net of photographs, which have no boxes of their own.
     """
 
-    def take(trained: Trained, root: str | Path | None) -> dict[str, Any]:
+    def take(trained: Trained, root: str | Path | None = None, *, progress: bool = False) -> dict[str, Any]:
         preset = trained.run.preset
         if preset.data == "imagenette":  # said before it is looked for
             raise InputError(
@@ -126,13 +136,13 @@ def box_error(name: str) -> Measure:
                 "measure a net of preset 'quick', or 'boxes on photographs' with a file of boxes"
             )
         test = boxed(photos_to_test(trained.run, root))
-        right = _found(trained, name, photos_to_train(trained.run, root), test)
+        right = _found(trained, name, photos_to_train(trained.run, root), test, progress)
         return {"error": _error(right)}
 
     return Measure(take)
 
 
-def boxes_on_photographs(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
+def boxes_on_photographs(trained: Trained, root: str | Path | None = None, *, progress: bool = False) -> dict[str, Any]:
     """App. A on Imagenette: which test photographs each box net is right on, and which the mean box is.
 
     A character for each photograph, ``1`` where the box is right; ``single`` marks those that have one box alone.
@@ -140,7 +150,7 @@ def boxes_on_photographs(trained: Trained, root: str | Path | None = None) -> di
     """
     train, test = _photographs_with_boxes(trained, root)
     sides = _sides(test.photos.images)
-    right = {name: _found(trained, name, train.photos, test) for name in BOX_NETS}
+    right = {name: _found(trained, name, train.photos, test, progress) for name in BOX_NETS}
     right["mean box"] = hits(mean_box(train.photos) * sides, test.boxes)
     right["whole picture"] = hits(WHOLE * sides, test.boxes)
     return {
@@ -152,7 +162,9 @@ def boxes_on_photographs(trained: Trained, root: str | Path | None = None) -> di
     }
 
 
-def boxes_on_carried_photographs(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
+def boxes_on_carried_photographs(
+    trained: Trained, root: str | Path | None = None, *, progress: bool = False
+) -> dict[str, Any]:
     """App. A on photographs that may be shown: the box of each, of PCR-all and the mean box, in its pixels.
 
     The box net is taught as in :func:`boxes_on_photographs`, and ``errors`` are those on the same test photographs, in
@@ -164,7 +176,7 @@ def boxes_on_carried_photographs(trained: Trained, root: str | Path | None = Non
     shown, images = carried_photographs().photos, test.photos.images
     files = [FOLDER / file for file in shown.names]
     seen = ImageTensor(torch.stack(list(squashed(files, side)))) if side else shown.images
-    box_of, mean = _taught(trained, name, train.photos), mean_box(train.photos)
+    box_of, mean = _taught(trained, name, train.photos, progress), mean_box(train.photos)
     found = {name: box_of(images, test.photos.labels), "mean box": mean * _sides(images)}
     shares = {name: box_of(seen, shown.labels) / _sides(seen), "mean box": mean}
     boxes = {name: share * _sides(shown.images) for name, share in shares.items()}
@@ -192,16 +204,16 @@ def _sides(images: Images) -> Tensor:
     return images.sizes.flip(1).repeat(1, 2)
 
 
-def _taught(trained: Trained, name: str, train: Photos) -> Callable[[Images, Tensor], Tensor]:
+def _taught(trained: Trained, name: str, train: Photos, progress: bool) -> Callable[[Images, Tensor], Tensor]:
     """A box net made from a classifier, as what gives the boxes ``(N, 4)`` of images and their labels."""
     how = dataclasses.replace(BOX_NETS[name], scale=middle(trained.run.scale), seed=trained.run.seed)
-    net = train_boxes(trained.net, train, how)
+    net = train_boxes(trained.net, train, how, progress=progress)
     return lambda images, labels: predict_boxes(net, images, labels, how.scale)
 
 
-def _found(trained: Trained, name: str, train: Photos, test: Boxed) -> Tensor:
+def _found(trained: Trained, name: str, train: Photos, test: Boxed, progress: bool) -> Tensor:
     """Which test photographs ``(N,)`` a box net made from a classifier is right on, the class given."""
-    return hits(_taught(trained, name, train)(test.photos.images, test.photos.labels), test.boxes)
+    return hits(_taught(trained, name, train, progress)(test.photos.images, test.photos.labels), test.boxes)
 
 
 def _error(right: Tensor) -> float:
@@ -223,7 +235,7 @@ def _box_file(root: str | Path | None) -> Path:
     return path
 
 
-def signals_on_the_way(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
+def signals_on_the_way(trained: Trained, root: str | Path | None = None, *, progress: bool = False) -> dict[str, Any]:
     """§3.1: by training step and layer, a signal's size, variation and gradient, to three digits; ``None`` is infinite.
 
     The steps are 0, 1, 10 and 100 of the run, trained once more; from where it diverges on there are none.
@@ -240,7 +252,7 @@ def signals_on_the_way(trained: Trained, root: str | Path | None = None) -> dict
 SHARES = (0.001, 0.01, 0.1, 0.5)
 
 
-def neighbours(trained: Trained, root: str | Path | None = None) -> dict[str, Any]:
+def neighbours(trained: Trained, root: str | Path | None = None, *, progress: bool = False) -> dict[str, Any]:
     """§2.1: how much response normalisation leaves of the numbers that it gets, as a share of what k alone would leave.
 
     Quantiles over all numbers above 0, for the run's first batch of training crops: ``start`` before the training,

@@ -160,7 +160,9 @@ def record_protocols(
     return dataclasses.replace(tested, evaluations=tuple(made), data=photos.identity("test"))
 
 
-def record_measures(net: VGG, run: Run, names: Sequence[str], *, root: str | Path | None = None) -> Record:
+def record_measures(
+    net: VGG, run: Run, names: Sequence[str], *, root: str | Path | None = None, progress: bool = False
+) -> Record:
     """Measure a net that ``run`` made by the measures of these names: a record of tests alone.
 
     Raises :class:`~vgg_lib.basics.errors.InputError` for an unknown name, for one that does not fit the run, and
@@ -174,7 +176,7 @@ def record_measures(net: VGG, run: Run, names: Sequence[str], *, root: str | Pat
     Wanted(measures=tuple(names)).check(root)
     began = time.perf_counter()
     trained = Trained(run, net, ())
-    measured = {name: MEASURES[name].take(trained, root) for name in names}
+    measured = {name: MEASURES[name].take(trained, root, progress=progress) for name in names}
     return dataclasses.replace(_of_tests_alone(run, net, time.perf_counter() - began), measurements=measured)
 
 
