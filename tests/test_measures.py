@@ -96,7 +96,7 @@ def test_the_untrained_net_is_that_of_the_runs_seed(monkeypatch, warm):
 
 
 def test_the_untrained_net_is_computed_with_where_the_trained_one_is(monkeypatch):
-    def seen(net, *rest):
+    def seen(net, *sets, **how):
         devices.append(next(net.parameters()).device.type)
         return [Transferred("fc7", 0.0, {}, 1.0, 0.0)]
 
