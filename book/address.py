@@ -29,8 +29,8 @@ if find_spec("vgg_lib") is None and not ADDRESS:
     print(
         "This chapter needs the library vgg-lib. It is not installed here, and this copy of the chapter does not "
         "know where it is.\\nIn Colab: write the address of the book's repository between the quotes after "
-        "ADDRESS, and run this cell again.\\nOn your own machine: run `pip install .` in a clone of the "
-        "repository, and restart the kernel."
+        "ADDRESS, and run this cell again.\\nOn your own machine: run `pip install '.[transfer]' "
+        "scikit-image` in a clone of the repository, and restart the kernel."
     )
 elif find_spec("vgg_lib") is None:
     as_it_is = " ".join(f"{{name}}=={{version(name)}}" for name in ("torch", "torchvision") if find_spec(name))

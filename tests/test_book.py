@@ -3,15 +3,20 @@
 import json
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
+from importlib import util
+from importlib.metadata import version
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from statistics import fmean
+from types import SimpleNamespace
 
 import pytest
 import yaml
+from IPython.core.inputtransformer2 import TransformerManager
 
 from vgg_lib.book.figures import endings
 from vgg_lib.book.rules import power, rules
@@ -24,7 +29,7 @@ from vgg_lib.evidence.recipes import RATE_NORMALISED, normalised, plain
 from vgg_lib.evidence.rules import Exact
 from vgg_lib.evidence.store import recorded
 from vgg_lib.evidence.studies import ABOVE, study
-from vgg_lib.evidence.verdicts import evidence
+from vgg_lib.evidence.verdicts import evidence, verdicts
 from vgg_lib.tasks.linear_svm import COSTS
 from vgg_lib.training.runs import make_run
 
@@ -72,6 +77,27 @@ def test_every_claim_of_the_paper_is_judged_where_the_paper_makes_it():
     tested = {one.claim for one in STATEMENTS if one.claim}
     assert set(CLAIMS) == tested
     assert all(one.claim or one.why for one in STATEMENTS)
+
+
+def test_what_stands_beside_a_verdict_is_so():
+    told, judged, known = {one.words: one.why for one in STATEMENTS}, verdicts(), evidence()
+    of_lrn = next(why for words, why in told.items() if words.startswith("LRN “does not improve"))
+    assert of_lrn.endswith("A-LRN errs less here") and judged["lrn"].high < 0
+    assert told["The same for nets without normalisation, as the paper trained them"].endswith("D errs more here")
+    assert judged["depth-plain"].effect < 0
+    assert told["Crops do “slightly better than dense evaluation”"].endswith("they do here")
+    assert judged["dense-vs-crops"].effect > 0
+    assert told["“the additional non-linearity does help (C is better than B)”"].endswith("C is not better here")
+    for make in (normalised, plain):
+        errors = [[known[make(net).run(seed).key].error for seed in range(3)] for net in "BC"]
+        assert fmean(errors[1]) > fmean(errors[0])
+    assert told["Net A starts the deeper nets"].endswith("every D that starts so trains")
+    trains, warm = CLAIMS["no-normalisation"].rule, CLAIMS["warm-start"].rule.challenger
+    ended = [trains.ending(record) for seed in range(5) for record in warm.records(known, seed)]
+    assert ended == ["trains"] * 5
+    assert told["Features of the last hidden layer do well on other data sets"].endswith("the best layer’s")
+    layers = [r.measurements["transfer"]["layers"] for r in known.values() if "transfer" in r.measurements]
+    assert layers and all(min(errors, key=errors.get) != "fc7" for errors in layers)
 
 
 def test_the_pilots_table_says_what_its_records_say():
@@ -236,11 +262,27 @@ def test_an_address_is_set_everywhere_at_once_and_taken_out_again(copy):
         "https://a.org/b|ls",
     ],
 )
-def test_what_is_no_address_changes_nothing(url):
-    command = [sys.executable, str(ROOT / "book" / "address.py"), url]
-    said = subprocess.run(command, capture_output=True, text=True)
+def test_what_is_no_address_changes_nothing(copy, url):
+    (copy / "book").mkdir(exist_ok=True)
+    script = shutil.copy(ROOT / "book" / "address.py", copy / "book")
+    before = {path: path.read_bytes() for path in copy.rglob("*.*")}
+    said = subprocess.run([sys.executable, script, url], capture_output=True, text=True)
     assert said.returncode == 1 and "no address to install from" in said.stderr
-    test_one_address_stands_everywhere()
+    assert {path: path.read_bytes() for path in copy.rglob("*.*")} == before
+
+
+def test_the_first_cell_installs_the_library_beside_the_pytorch_that_is_there(monkeypatch, capsys):
+    there, asked, known = util.find_spec, [], {}
+    monkeypatch.setattr(util, "find_spec", lambda name: None if name == "vgg_lib" else there(name))
+    known["get_ipython"] = lambda: SimpleNamespace(
+        run_line_magic=lambda name, line: asked.append(f"{name} {line}".format(**known))
+    )
+    for url in ("", "https://example.org/a-book"):
+        cell = address.FIRST_CELL.format(address=url, chapter="ch03")
+        exec(TransformerManager().transform_cell(cell), known)
+    assert "needs the library vgg-lib" in capsys.readouterr().out
+    beside = f"torch=={version('torch')} torchvision=={version('torchvision')}"
+    assert asked == [f"pip install --quiet git+https://example.org/a-book {beside}"]
 
 
 @chapters

@@ -328,7 +328,7 @@ def test_protocols_by_crops_take_as_many_as_they_say(name, crops, scale):
 @pytest.mark.parametrize(("scale", "one", "three"), [(73, "73", "64, 73, 82"), ((73, 146), "110", "73, 110, 146")])
 def test_protocols_by_name_are_what_their_names_say(scale, one, three):
     assert {name: str(way) for name, way in protocols_for(scale, 64).items()} == {
-        "centre crop": f"1×1 crops at Q = {one}",
+        "centre crop": f"centre crop at Q = {one}",
         "dense, no mirror": f"dense at Q = {one}",
         "dense": f"dense at Q = {one}, mirrored too",
         "dense, 3 scales": f"dense at Q = {three}, mirrored too",

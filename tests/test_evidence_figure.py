@@ -114,7 +114,7 @@ def test_what_stands_beside_a_verdict_is_below_a_line_or_left_out():
 
 def test_all_dots_are_there_at_the_end():
     whole = known("context", C=range(5), D=range(5))
-    assert so_far("context", whole) == "All 10 dots of this figure are there."
+    assert so_far("context", whole) == "All 10 runs of this figure are recorded."
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_differences_that_judge_a_claim_are_drawn_seed_by_seed_with_the_interval
     interval, effect = (line.get_data() for line in axes.lines[:2])
     assert list(interval[0]) == pytest.approx([judged.low, judged.high]) and effect[0][0] == judged.effect
     labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert labels == ["small-filters\nB-5x5 less B", "lrn\nA-LRN less A"]
+    assert labels == ["small-filters\nB-5x5 − B", "lrn\nA-LRN − A"]
     [margin] = [band for band in axes.collections if not isinstance(band, PathCollection)]
     assert margin.get_paths()[0].get_extents().intervalx.tolist() == [-1, 1]
     assert [text.get_text() for text in axes.texts] == ["no seed of both yet"]
@@ -172,17 +172,17 @@ def boxes(**errors):
         ({"S36": [(40, 35)]}, "Seeds recorded one size up: 0 of 3."),
         (
             {"S73": [(40, 35)]},
-            "Seeds recorded one size up: 1 of 3. On average the error of PCR less that of PCR-all is +5.0 points; "
+            "Seeds recorded one size up: 1 of 3. On average the error of PCR minus that of PCR-all is +5.0 points; "
             "it is above 0 for 1 of them.",
         ),
         (
             {"S36": [(40, 36), (40, 38)], "S73": [(40, 35), (30, 31)]},
-            "Seeds recorded one size up: 2 of 3. On average the error of PCR less that of PCR-all is +2.0 points; "
+            "Seeds recorded one size up: 2 of 3. On average the error of PCR minus that of PCR-all is +2.0 points; "
             "it is above 0 for 1 of them. At the size of the rule it is +3.0 points: the same sign.",
         ),
         (
             {"S36": [(40, 36)], "S73": [(30, 31)] * 3},
-            "Seeds recorded one size up: 3 of 3. On average the error of PCR less that of PCR-all is −1.0 points; "
+            "Seeds recorded one size up: 3 of 3. On average the error of PCR minus that of PCR-all is −1.0 points; "
             "it is above 0 for 0 of them. At the size of the rule it is +4.0 points: not the same sign.",
         ),
     ],

@@ -114,7 +114,7 @@ def test_the_constant_by_itself_is_told_once_it_is_recorded():
     assert "which no run has by itself yet" in findings.idle_layer(known)
     alone = [record_of(plain("A-constant").run(seed), 21.5 + (seed % 2) / 10) for seed in range(3)]
     said = findings.idle_layer(known | {record.key: record for record in alone})
-    assert "with the constant alone less that of A is −0.50 points (95 %: −0.50 to −0.50; 3 seeds" in said
+    assert "with the constant alone minus that of A is −0.50 points (95 %: −0.50 to −0.50; 3 seeds" in said
     assert "likely cause" not in said
 
 
@@ -196,7 +196,7 @@ def test_the_order_on_other_pictures_is_told_as_it_is(others, says, place, alike
     ]
     said = findings.other_pictures({record.key: record for record in records})
     assert f"The best network on its own pictures {says} the best last layers for others" in said
-    assert "Of the 3 networks, E errs least" in said
+    assert "Of the 3 networks, E (1 seed) errs least" in said
     assert f"it takes place {place}." in said
     assert f"correlation of {alike}; {as_far} % of all orders have one as far from 0" in said
     assert "between −1.00 and +0.50 (" in said

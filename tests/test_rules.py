@@ -341,7 +341,7 @@ def test_the_family_of_rules_errs_in_five_percent_of_scoreboards_at_most(monkeyp
 
 def test_a_rule_says_itself_in_a_sentence():
     assert str(CLAIMS["depth"].rule) == (
-        "Superiority over 5 seeds: the error of (A normalised, dense at Q = 73, mirrored too) less that of "
+        "Superiority over 5 seeds: the error of (A normalised, dense at Q = 73, mirrored too) minus that of "
         "(D normalised, dense at Q = 73, mirrored too) is above 0. The spread is estimated with the help of (B-5x5 "
         "normalised | B normalised | C normalised)."
     )

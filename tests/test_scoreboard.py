@@ -56,7 +56,7 @@ def test_a_row_of_the_papers_that_is_not_there_is_an_error():
 
 
 def test_a_difference_of_two_errors_is_the_sharper_the_more_they_have_in_common():
-    alike = Difference("A less A", 25.0, 25.0)
+    alike = Difference("A − A", 25.0, 25.0)
     assert alike.standard_error(0) == pytest.approx(100 * math.sqrt(2 * 0.25 * 0.75 / 50_000))
     assert alike.standard_error(1) == pytest.approx(0)
     assert alike.standard_error(0.5, photographs=200_000) == pytest.approx(alike.standard_error(0.5) / 2)
@@ -181,7 +181,7 @@ def test_an_interval_that_goes_beyond_the_axis_ends_in_an_arrow(monkeypatch, our
 
 
 def test_a_difference_within_two_standard_errors_has_another_colour():
-    pair = {"clear": Difference("A less D", 29.0, 27.0), "not": Difference("A less B", 27.1, 27.0)}
+    pair = {"clear": Difference("A − D", 29.0, 27.0), "not": Difference("A minus B", 27.1, 27.0)}
     [axes] = papers_differences(pair, {"clear": 0.2, "not": 0.2}).axes
     clear, lost = axes.collections
     assert to_hex(clear.get_facecolor()[0]) != to_hex(lost.get_facecolor()[0])

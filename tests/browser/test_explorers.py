@@ -355,13 +355,13 @@ def test_two_rows_are_compared_seed_by_seed(visit):
 def test_a_dot_of_a_difference_says_what_was_subtracted(visit):
     page = visit("evidence")
     page.evaluate(MORE)
-    for name, i in (("minuend", 1), ("subtrahend", 1)):  # D, less E
+    for name, i in (("minuend", 1), ("subtrahend", 1)):  # D minus E
         page.locator(f"select[name={name}]").select_option(index=i)
     dots, tip = page.locator(".chart ul").last.locator(".dot"), page.locator(".tip")
     labels = [dot.get_attribute("aria-label") for dot in dots.all()]
     assert labels == [
-        *(f"seed {i}: 0.0 points: {18 + i / 2:.1f}\u00a0% less {18 + i / 2:.1f}\u00a0%" for i in range(4)),
-        "seed 4: −70.0 points: 20.0\u00a0% less 90.0\u00a0% (diverged: counted as guessing)",
+        *(f"seed {i}: 0.0 points: {18 + i / 2:.1f}\u00a0% minus {18 + i / 2:.1f}\u00a0%" for i in range(4)),
+        "seed 4: −70.0 points: 20.0\u00a0% minus 90.0\u00a0% (diverged: counted as guessing)",
     ]
     dots.last.focus()
     assert tip.inner_text() == labels[-1], "who sees it and who hears it are told the same"

@@ -42,7 +42,7 @@ def findings() -> list[str]:
 
 
 def normalisation_and_depth(pilot: Known, known: Known) -> str:
-    """§4.1: D less A by epochs and normalisation on the held-out tenth, then by the runs that judge."""
+    """§4.1: D minus A by epochs and normalisation on the held-out tenth, then by the runs that judge."""
     by_epochs = [_d_less_a(pilot, epochs) for epochs in (40, 80, 160)]
     normed = _d_less_a(pilot, 80, batch_norm=True, learning_rate=RATE_NORMALISED)
     without, with_it = (_on_validation(known, make) for make in (plain, normalised))
@@ -56,7 +56,7 @@ def normalisation_and_depth(pilot: Known, known: Known) -> str:
 
 
 def _on_validation(known: Known, make: Callable[[str], Recipe]) -> str:
-    """In words, D less A over the seeds whose runs of both are recorded."""
+    """In words, D minus A over the seeds whose runs of both are recorded."""
     records = [[known.get(make(name).run(seed).key) for name in "DA"] for seed in range(5)]
     pairs = [[record.error for record in pair if record and record.outcome == "finished"] for pair in records]
     differences = [d - a for d, a in (pair for pair in pairs if len(pair) == 2)]
@@ -103,7 +103,7 @@ def idle_layer(known: Known) -> str:
     _, a, constant, _ = rows("lrn", known)
     by_itself = differences(constant, a)
     cause = (
-        f"The error of a network with the constant alone less that of A is {mean_apart(by_itself)}."
+        f"The error of a network with the constant alone minus that of A is {mean_apart(by_itself)}."
         if by_itself
         else "The constant is the likely cause, which no run has by itself yet."
     )
@@ -111,12 +111,13 @@ def idle_layer(known: Known) -> str:
     took = 100 - next(left for name, left in table.items() if str(name).endswith("after training"))
     b, c = (error_of(3, network=name, S="256") for name in "BC")
     return (
-        f"**With a layer that does next to nothing, the network erred {'less' if found.effect < 0 else 'more'}.** With "
-        "inputs of size 1, response normalisation with AlexNet's parameters is a division by a constant: beyond that, "
-        f"it takes no more than about {took:.1f} % from 999 in 1000 of the numbers above 0. The error of A-LRN less "
-        f"that of A is {effect(found)}, over {found.seeds[0]} seeds. The rule asks whether the difference is less than "
-        f"a point: {status(found)}. {cause} For comparison, the paper's B and C differ by {b - c:.1f} points "
-        "({ref}`chapter 5 <ch05>`)."
+        f"**With a layer that does next to nothing, the network erred {'less' if found.effect < 0 else 'more'}.** "
+        "A-LRN is network A with one more layer, local response normalisation, which divides each number by the size "
+        "of its neighbours in nearby channels. Where inputs are of size 1, as here, the neighbours hardly count: apart "
+        f"from a constant, the layer takes no more than about {took:.1f} % from 999 in 1000 of the numbers above 0. "
+        f"The error of A-LRN minus that of A is {effect(found)}, over {found.seeds[0]} seeds. The rule asks whether "
+        f"the difference is less than a point: {status(found)}. {cause} For comparison, the paper's B and C differ by "
+        f"{b - c:.1f} points ({{ref}}`chapter 5 <ch05>`)."
     )
 
 
@@ -183,15 +184,16 @@ def other_pictures(known: Known) -> str:
     }
     *early, last = (float(spearmanr(own, errors).statistic) for errors in other.values())
     best = own.index(min(own))
+    name, records = list(found.items())[best]
     place = 1 + sum(error < other["fc7"][best] for error in other["fc7"])
     return (
         f"**The best network on its own pictures {'has' if place == 1 else 'does not have'} the best last layers for "
-        f"others.** Of the {len(found)} networks, {list(found)[best]} errs least on the photographs of Imagenette, "
-        "which they were trained for. With the features of the last hidden layer on CIFAR-10 it takes place "
-        f"{place}. The two orders have a rank correlation of {_number(last)}; {_as_far(own, last):.0f} % of all orders "
-        "have one as far from 0. With the features of the first three pools "
-        "it lies between "
-        f"{_number(min(early))} and {_number(max(early))} ({{ref}}`chapter 15 <ch15>`; means of the recorded seeds)."
+        f"others.** Of the {len(found)} networks, {name} ({len(records)} seed{'s' * (len(records) > 1)}) errs least on "
+        "the photographs of Imagenette, which they were trained for. With the features of the last hidden layer on "
+        f"CIFAR-10 it takes place {place}. The two orders have a rank correlation of {_number(last)}; "
+        f"{_as_far(own, last):.0f} % of all orders have one as far from 0. With the features of the first three pools "
+        f"it lies between {_number(min(early))} and {_number(max(early))} ({{ref}}`chapter 15 <ch15>`; means of the "
+        "recorded seeds)."
     )
 
 

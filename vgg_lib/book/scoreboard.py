@@ -108,7 +108,7 @@ def price_table(known: Known | None = None) -> pd.DataFrame:
             seeds = seeds_to_see(papers[name].points, spread[nets], level=LEVEL / len(tested))
             rows[name]["seeds to see the paper's"] = f"over {MOST_SEEDS}" if seeds is None else str(seeds)
             rows[name]["hours of those"] = math.nan if seeds is None else hours(runs_of(name, seeds), at)
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("claim").round(1)
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("claim").round(2)
 
 
 def scoreboard() -> str:

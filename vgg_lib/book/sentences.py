@@ -95,7 +95,7 @@ def warm_beside_longer(known: Known | None = None) -> str:
     if not apart:
         return "A cold D with the epochs of A and D together is not recorded yet for any seed of a warm one."
     longer = "a cold one with the epochs of A and D together"
-    return f"The error of the warm D less that of {longer} is {mean_apart(apart)}."
+    return f"The error of the warm D minus that of {longer} is {mean_apart(apart)}."
 
 
 def mean_apart(apart: Sequence[float]) -> str:
@@ -150,7 +150,7 @@ def constant_and_neighbours(known: Known | None = None) -> str:
     for one, other in ((lrn, a), (constant, a), (lrn, constant), (strong, constant)):
         apart = differences(one, other)
         told.append(
-            f"The error of {one.name} less that of {other.name} is "
+            f"The error of {one.name} minus that of {other.name} is "
             + (f"{mean_apart(apart)}." if apart else "not known yet.")
         )
     return " ".join(told)
@@ -186,9 +186,9 @@ def where_worse(errors: Mapping[str, Mapping[int, Sequence[float]]], name: str) 
         if not both:
             told.append(f"Beside {other} nothing can be said yet: one of the two is not recorded.")
             continue
-        at = f"at Q = {', '.join(map(str, worse))} and at no other Q" if worse else "at no Q"
+        at = f"at Q = {', '.join(map(str, worse))} and at no other Q" if worse else "at any Q"
         at = "at every Q" if worse == both else at
         one, two = (max(len(of[q]) for q in both) for of in (mine, theirs))
         seeds = f"seeds: {one} and {two}" if one != two else f"{one} seed{'s' * (one > 1)} of each"
-        told.append(f"The mean error for {name} is above that for {other} {at} ({seeds}).")
+        told.append(f"The mean error for {name} is {'not ' * (not worse)}above that for {other} {at} ({seeds}).")
     return " ".join(told)

@@ -12,8 +12,8 @@ from vgg_lib.evidence.verdicts import status, verdicts
 class Statement:
     """Words of the paper, and where they are tested.
 
-    ``claim`` is the claim whose verdict judges them; ``page`` the chapter or page that computes or shows them; ``why``
-    says what is not tested here, and for what reason.
+    ``claim`` is the claim whose verdict judges them; ``page`` the chapter or page that computes or shows them. ``why``
+    says how the claim differs from the words or, without a claim, what was done instead of a test.
     """
 
     where: str
@@ -28,6 +28,7 @@ _CH = {
     for name in (
         *("ch01_six_networks", "ch02_small_filters", "ch03_training", "ch04_depth", "ch05_lrn", "ch06_small_filters"),
         *("ch07_context", "ch08_scale_jitter", "ch09_initialisation", "ch11_testing", "ch13_scaling_up"),
+        "ch15_transfer",
     )
 }
 
@@ -41,14 +42,30 @@ STATEMENTS = (
         "the inputs of `bad-start`",
     ),
     Statement(
-        "§2.1", "1×1 filters are “a linear transformation of the input channels”", None, _CH[2], "computed exactly"
+        "§2.1",
+        "1×1 filters are “a linear transformation of the input channels”",
+        None,
+        _CH[7],
+        "shown: they see one place",
     ),
-    Statement("§2.1", "LRN “does not improve the performance on the ILSVRC dataset”", "lrn"),
+    Statement(
+        "§2.1",
+        "LRN “does not improve the performance on the ILSVRC dataset”",
+        "lrn",
+        why="the rule asks for less than a point, either way; A-LRN errs less here",
+    ),
     Statement(
         "§2.1", "LRN leads to “increased memory consumption and computation time”", None, _CH[5], "computed, measured"
     ),
     Statement("§2.1", "All networks but one train without normalisation", "no-normalisation"),
     Statement("Table 2", "133, 133, 134, 138 and 144 million parameters", None, _CH[1], "computed exactly"),
+    Statement(
+        "§2.2",
+        "“the number of weights in our nets is not greater” than in a shallower net of wider layers, 144 million",
+        None,
+        _CH[1],
+        "computed: holds at the paper’s precision",
+    ),
     Statement("§2.3", "Two 3×3 layers see 5×5, three see 7×7", "stacking", _CH[2]),
     Statement("§2.3", "A 7×7 layer has 49C² weights against 27C², “81% more”", "stacking", _CH[2]),
     Statement(
@@ -57,6 +74,13 @@ STATEMENTS = (
         None,
         _CH[6],
         "not tested apart; `small-filters` tests the whole",
+    ),
+    Statement(
+        "§2.3",
+        "A stack imposes “a regularisation” on a large filter",
+        None,
+        _CH[6],
+        "weights counted, not tested",
     ),
     Statement(
         "§3.1",
@@ -76,21 +100,54 @@ STATEMENTS = (
     Statement(
         "§3.1", "“bad initialisation can stall learning”, and Glorot’s trains “without pre-training”", "bad-start"
     ),
-    Statement("§3.1", "Net A starts the deeper nets", "warm-start"),
+    Statement(
+        "§3.1",
+        "Net A starts the deeper nets",
+        "warm-start",
+        why="the rule asks whether D errs less than from He’s weights; every D that starts so trains",
+    ),
     Statement(
         "§3.1", "S sampled from [256;512] sees objects at many scales", None, _CH[8], "shown; `jitter` tests the gain"
     ),
     Statement(
         "§3.2", "“The fully-connected layers are first converted to convolutional layers”", None, _CH[11], "shown equal"
     ),
-    Statement("§3.3", "Four GPUs are 3.75 times as fast as one", None, _CH[13], "computed; no GPU was measured"),
-    Statement("§3.3", "A training took two to three weeks", None, _CH[13], "computed for that GPU"),
-    Statement("§4.1", "A-LRN “does not improve on the model A”", "lrn"),
-    Statement("§4.1", "“the classification error decreases with the increased ConvNet depth”", "depth"),
-    Statement("§4.1", "The same for nets without normalisation, as the paper trained them", "depth-plain"),
+    Statement(
+        "§3.2",
+        "In a dense test “the padding for the same crop naturally comes from the neighbouring parts of an image”",
+        None,
+        _CH[11],
+        "shown; not tested as the reason why the two are complementary",
+    ),
+    Statement(
+        "§3.3", "With several GPUs “the result is exactly the same”", None, _CH[13], "shown for the gradient of a step"
+    ),
+    Statement(
+        "§3.3", "Four GPUs are 3.75 times as fast as one", None, _CH[13], "taken as given; what it says of their link"
+    ),
+    Statement(
+        "§3.3", "A training took two to three weeks", None, _CH[13], "taken as given; what it says of the GPUs’ use"
+    ),
+    Statement("§4.1", "A-LRN “does not improve on the model A”", "lrn", why="as above"),
+    Statement(
+        "§4.1",
+        "“the classification error decreases with the increased ConvNet depth”, from 11 to 19 layers",
+        "depth",
+        why="A and D, 11 and 16 layers, with batch normalisation",
+    ),
+    Statement(
+        "§4.1",
+        "The same for nets without normalisation, as the paper trained them",
+        "depth-plain",
+        why="A and D, 40 epochs; D errs more here",
+    ),
     Statement("§4.1", "The error “saturates when the depth reaches 19 layers”", None, _CH[4], "described, no rule"),
     Statement(
-        "§4.1", "“the additional non-linearity does help (C is better than B)”", None, _CH[7], "described, no rule"
+        "§4.1",
+        "“the additional non-linearity does help (C is better than B)”",
+        None,
+        _CH[7],
+        "described, no rule; C is not better here",
     ),
     Statement("§4.1", "“it is also important to capture spatial context” (D is better than C)", "context"),
     Statement("§4.1", "The shallow net’s error is “7% higher than that of B (on a center crop)”", "small-filters"),
@@ -104,7 +161,9 @@ STATEMENTS = (
     ),
     Statement("§4.2", "“scale jittering at test time leads to better performance”", "multi-scale", _CH[11]),
     Statement("§4.3", "Dense testing and crops are close: D errs 24.8 and 24.6 %", "dense-vs-crops", _CH[11]),
-    Statement("§4.3", "Crops do “slightly better than dense evaluation”", None, _CH[11], "described, no rule"),
+    Statement(
+        "§4.3", "Crops do “slightly better than dense evaluation”", None, _CH[11], "described, no rule; they do here"
+    ),
     Statement("§4.3", "The two are “indeed complementary”", "complementary", _CH[11]),
     Statement("§4.4", "Combining nets helps “due to complementarity of the models”", "fusion", _CH[11]),
     Statement(
@@ -112,7 +171,19 @@ STATEMENTS = (
     ),
     Statement("App. A", "A box for each class errs less than one for all", "class-boxes"),
     Statement("App. A", "Fine-tuning all layers errs less than only the fully connected ones", "tuned-boxes"),
-    Statement("App. B", "Features of the last hidden layer do well on other data sets", "transfer"),
+    Statement(
+        "App. B",
+        "Features of the last hidden layer do well on other data sets",
+        "transfer",
+        why="better than those of an untrained net; in no trained net are they the best layer’s",
+    ),
+    Statement(
+        "App. B",
+        "Averaging several scales does as well as stacking them on VOC, and worse on Caltech",
+        None,
+        _CH[15],
+        "needs VOC and Caltech",
+    ),
 )
 
 
@@ -123,7 +194,8 @@ def statements() -> str:
     for one in STATEMENTS:
         chapter = CLAIMS[one.claim].chapter if one.claim else None
         page = one.page or (f"../notebooks/{chapter}.ipynb" if chapter else None)
-        told = f"`{one.claim}`: {status(judged[one.claim])}" if one.claim else one.why
+        verdict = [f"`{one.claim}`: {status(judged[one.claim])}"] if one.claim else []
+        told = "; ".join([*verdict, *([one.why] if one.why else [])])
         link = f"[chapter {int(page.split('/ch')[1][:2])}]({page})" if page else "–"
         lines.append(f"| {one.where} | {one.words} | {told} | {link} |")
     return "\n".join(lines) + "\n"

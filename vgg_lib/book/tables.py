@@ -88,7 +88,10 @@ def arms(study: Study, known: Known) -> str:
         lines.append("| " + " | ".join([_net(recipe), *outcome, *of_recipe, minutes]) + " |")
     failures = [record for record in known.values() if record.outcome == "failed"]
     lines += ["", *(f"- failed: {record.run} ({record.reason})" for record in failures)]
-    lines.append(f"{len(missing)} of the {sum(map(len, by_recipe.values()))} runs named so far are still to be done.")
+    named = sum(map(len, by_recipe.values()))
+    lines.append(
+        f"{len(missing)} of the {named} runs are still to be done." if missing else f"All {named} runs are done."
+    )
     processors = sorted({record.machine["processor"] for record in known.values()})
     if processors:
         lines.append(f"Processors of those that are done: {', '.join(processors)}.")

@@ -34,7 +34,8 @@ class Protocol:
 
     def __str__(self) -> str:
         """Such as ``dense and 5×5 crops at Q = 64, 73, 82, mirrored too``."""
-        ways = ["dense"] * self.dense + ([f"{self.grid}×{self.grid} crops"] if self.grid else [])
+        crops = "centre crop" if self.grid == 1 else f"{self.grid}×{self.grid} crops"
+        ways = ["dense"] * self.dense + [crops] * bool(self.grid)
         scales = ", ".join(map(str, self.scales))
         return f"{' and '.join(ways)} at Q = {scales}" + (", mirrored too" if self.mirror else "")
 

@@ -35,7 +35,7 @@ class Difference:
         ``correlation`` is that of being wrong (:func:`wrong_together`): the more often both are wrong on the same
         photographs, the sharper their difference. Raises :class:`InputError` for one outside −1 to 1.
 
-        >>> round(Difference("A-LRN less A", 29.7, 29.6).standard_error(correlation=0.5), 1)
+        >>> round(Difference("A-LRN − A", 29.7, 29.6).standard_error(correlation=0.5), 1)
         0.2
         """
         if not -1 <= correlation <= 1:
@@ -75,18 +75,18 @@ def the_papers() -> dict[str, Difference]:
     shared, of_class, tuned = paper.table(8)["error"]
     single = min(error_of(5, network=net, method="dense") for net in "DE")
     return {
-        "depth": Difference("A less D", a, d),
-        "depth-plain": Difference("A less D", a, d),
-        "lrn": Difference("A-LRN less A", lrn, a),
-        "small-filters": Difference("B-5x5 less B", 1.07 * b, b),
-        "context": Difference("C less D", c, d),
-        "jitter": Difference("D at one S less D jittered", fixed, one),
-        "multi-scale": Difference("D at one Q less D at three", one, several, one_net=True),
-        "dense-vs-crops": Difference("D dense less D on crops", dense, crops, one_net=True),
-        "complementary": Difference("D on crops less D both ways", min(dense, crops), both, one_net=True),
-        "fusion": Difference("D alone less D with E", single, error_of(6, ensemble="D+E [256;512], dense"), True),
-        "class-boxes": Difference("one box less one a class", shared, of_class),
-        "tuned-boxes": Difference("last layers tuned less all", of_class, tuned),
+        "depth": Difference("A − D", a, d),
+        "depth-plain": Difference("A − D", a, d),
+        "lrn": Difference("A-LRN − A", lrn, a),
+        "small-filters": Difference("B-5x5 − B", 1.07 * b, b),
+        "context": Difference("C − D", c, d),
+        "jitter": Difference("D at one S − D jittered", fixed, one),
+        "multi-scale": Difference("D at one Q − D at three", one, several, one_net=True),
+        "dense-vs-crops": Difference("D dense − D on crops", dense, crops, one_net=True),
+        "complementary": Difference("D on crops − D both ways", min(dense, crops), both, one_net=True),
+        "fusion": Difference("D alone − D with E", single, error_of(6, ensemble="D+E [256;512], dense"), True),
+        "class-boxes": Difference("one shared box − a box per class", shared, of_class),
+        "tuned-boxes": Difference("only FC layers tuned − all tuned", of_class, tuned),
     }
 
 

@@ -89,7 +89,7 @@ def fine_tuned(source: Recipe, scale: Scale) -> Recipe:
 
 
 def at_the_papers_input_scale(network: str, start: Initialisation, epochs: int = 10) -> Recipe:
-    """A plain network on inputs of 0 to 255 less the mean, from that start."""
+    """A plain network on inputs of 0 to 255 minus the mean, from that start."""
     return recipe(network, "paper's input scale", initialisation=start, epochs=epochs)
 
 

@@ -70,7 +70,7 @@ class Judgement:
 class Superiority:
     """The challenger errs less than the baseline, or than each of several baselines.
 
-    A contrast is the error of a baseline less that of ``challenger``, paired by seed. ``pool`` are other arms of the
+    A contrast is the error of a baseline minus that of ``challenger``, paired by seed. ``pool`` are other arms of the
     same way of training, whose residuals help to estimate the error of a difference. *Reproduced* where the contrast
     with each baseline is significantly above 0 (an intersection-union test); *contradicted* where that with one of
     them is significantly below 0 (Bonferroni over the baselines). Effect, interval and what could be seen are those of
@@ -90,8 +90,8 @@ class Superiority:
         """The rule as a sentence."""
         each = "each of " if len(self.baseline) > 1 else ""
         of = " | ".join(map(str, self.baseline))
-        less = f"the error of {each}({of}) less that of ({self.challenger})"
-        return f"Superiority over {self.seeds} seeds: {less} is above 0.{_pooled(self.pool)}"
+        contrast = f"the error of {each}({of}) minus that of ({self.challenger})"
+        return f"Superiority over {self.seeds} seeds: {contrast} is above 0.{_pooled(self.pool)}"
 
     def judge(self, known: Known) -> Judgement:
         """The verdict before the correction for the other claims."""
@@ -110,7 +110,7 @@ class Superiority:
 class Equivalence:
     """Two arms err equally often, to within ``margin`` percentage points: two one-sided tests.
 
-    The contrast is the error of ``one`` less that of ``other``, paired by seed. *Reproduced* says "less than the
+    The contrast is the error of ``one`` minus that of ``other``, paired by seed. *Reproduced* says "less than the
     margin", not "nothing"; *contradicted* where the difference is significantly larger than the margin.
     """
 

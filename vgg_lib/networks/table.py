@@ -59,7 +59,7 @@ LRN = Layer("lrn")
 CONSTANT = Layer("lrn", alpha=0.0)
 
 #: LRN that takes from inputs of size 1 what AlexNet's takes from inputs of size 70, which is about that of photographs
-#: of 0 to 255 less their mean.
+#: of 0 to 255 minus their mean.
 STRONG_LRN = Layer("lrn", alpha=1e-4 * 70**2)
 
 #: The 2×2 max-pool, stride 2, that ends every stage (§2.1).

@@ -85,7 +85,7 @@ def evaluate_pixels(
 ) -> Transferred:
     """The same SVM on the pixels themselves, to know what features add: no net has part in it.
 
-    Photographs are resized to ``side × side`` pixels, less the training photographs' mean colour, L2-normalised.
+    Photographs are resized to ``side × side`` pixels, minus the training photographs' mean colour, L2-normalised.
     """
     sets = _chosen(train, test, how)
     mean = sets[0].statistics().mean

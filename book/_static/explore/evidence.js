@@ -25,7 +25,7 @@ explore.kinds.evidence = (figure, chosen) => {
   const seeds = explore.select("Show", "seeds", [["several", "what has several seeds"], [ALL, "everything"]],
     chosen.seeds || "several");
   const minuend = explore.select("Difference of", "minuend", []);
-  const subtrahend = explore.select("less", "subtrahend", []);
+  const subtrahend = explore.select("minus", "subtrahend", []);
   const says = el("output", {});
   const chart = el("div", { class: "chart", role: "group", "aria-label": "A row for each recipe and way of testing" });
   const tip = el("div", { class: "tip", "aria-hidden": "true" }); // each dot's own label says the same
@@ -154,7 +154,7 @@ explore.kinds.evidence = (figure, chosen) => {
   const errorOf = ({ error, outcome }) =>
     `${error.toFixed(1)}\u00a0%${outcome === "diverged" ? " (diverged: counted as guessing)" : ""}`;
 
-  /** The errors of one row less those of another on the same photographs, seed by seed. */
+  /** The errors of one row minus those of another on the same photographs, seed by seed. */
   const difference = (rows, sets) => {
     const choice = (row) => [row.name, nameOf(row, protocol.lastChild.value === ALL, sets)];
     const called = (name) => rows.find((row) => row.name === name);
@@ -165,7 +165,7 @@ explore.kinds.evidence = (figure, chosen) => {
     const pairs = one.points.flatMap((point) =>
       other.points.filter(({ seed }) => seed === point.seed).map((paired) => {
         const number = point.error - paired.error;
-        const told = `seed ${point.seed}: ${inPoints(number)} points: ${errorOf(point)} less ${errorOf(paired)}`;
+        const told = `seed ${point.seed}: ${inPoints(number)} points: ${errorOf(point)} minus ${errorOf(paired)}`;
         return { point, number, told: [told] };
       }));
     if (!pairs.length) return [el("p", {}, "These two have no seed in common.")];

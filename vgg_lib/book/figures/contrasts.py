@@ -23,7 +23,7 @@ from vgg_lib.evidence.verdicts import evidence
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """One comparison of a claim's rule: the error of one arm less that of another, in points, for each seed of both.
+    """One comparison of a claim's rule: the error of one arm minus that of another, in points, for each seed of both.
 
     ``estimate`` is the rule's own, ``None`` under two seeds that have all its arms; ``margin`` that of a claim of no
     difference.
@@ -76,7 +76,7 @@ def of_claim(name: str, known: Known) -> Iterator[Contrast]:
     for i, one in enumerate(baselines):
         yield Contrast(
             name,
-            f"{one.name} less {other.name}",
+            f"{one.name} − {other.name}",
             other.network,
             tuple(differences(one, other)),
             estimates[i] if estimates else None,

@@ -102,7 +102,7 @@ def so_far(name: str, known: Known | None = None, *, beside: bool = True) -> str
     found = rows(name, known, beside=beside)
     wanted, there = (sum(map(len, (getattr(row, of) for row in found))) for of in ("errors", "recorded"))
     if there == wanted:
-        return f"All {wanted} dots of this figure are there."
+        return f"All {wanted} runs of this figure are recorded."
     none = (
         "No run of this figure is recorded yet" if not there else f"So far the figure has {there} of its {wanted} dots"
     )
@@ -122,7 +122,7 @@ def one_size_up(name: str, known: Known | None = None) -> str:
     baseline, challenger = (row.name.split(", ")[-1] for row in found[-2:])
     points = sum(above) / len(above)
     told = (
-        f"Seeds recorded one size up: {of}. On average the error of {baseline} less that of {challenger} is "
+        f"Seeds recorded one size up: {of}. On average the error of {baseline} minus that of {challenger} is "
         f"{points:+.1f} points; it is above 0 for {sum(one > 0 for one in above)} of them."
     )
     if judged:
@@ -133,7 +133,7 @@ def one_size_up(name: str, known: Known | None = None) -> str:
 
 
 def differences(baseline: Row, challenger: Row) -> list[float]:
-    """The error of one arm less that of another, for each seed that both have."""
+    """The error of one arm minus that of another, for each seed that both have."""
     pairs = zip(baseline.errors, challenger.errors, strict=False)  # one may want fewer seeds
     return [one - other for one, other in pairs if not math.isnan(one - other)]
 
