@@ -100,6 +100,17 @@ def test_what_stands_beside_a_verdict_is_so():
     assert layers and all(min(errors, key=errors.get) != "fc7" for errors in layers)
 
 
+def test_what_chapter_6_says_of_its_controls_is_so():
+    known = evidence()
+    b, large, narrow, d, single = (
+        [known[normalised(net).run(seed).key].error for seed in range(3)]
+        for net in ("B", "B-5x5", "B-5x5-narrow", "D", "D-7x7")
+    )
+    lead, controls = fmean(large) - fmean(b), (fmean(narrow) - fmean(b), fmean(single) - fmean(d))
+    assert all(abs(one - lead) < 0.6 and one > 2 for one in controls)
+    assert min(narrow) > max(b) and min(single) > max(d)
+
+
 def test_the_pilots_table_says_what_its_records_say():
     stored = (ROOT / "book" / "pilot_table.md").read_text(encoding="utf-8")
     assert stored == of_study(study("pilot"), recorded("pilot").latest()), "run `make refresh`"
