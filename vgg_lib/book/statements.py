@@ -123,10 +123,10 @@ STATEMENTS = (
         "§3.3", "With several GPUs “the result is exactly the same”", None, _CH[13], "shown for the gradient of a step"
     ),
     Statement(
-        "§3.3", "Four GPUs are 3.75 times as fast as one", None, _CH[13], "taken as given; what it says of their link"
+        "§3.3", "Four GPUs are 3.75 times as fast as one", None, _CH[13], "taken as given; the link’s speed follows"
     ),
     Statement(
-        "§3.3", "A training took two to three weeks", None, _CH[13], "taken as given; what it says of the GPUs’ use"
+        "§3.3", "A training took two to three weeks", None, _CH[13], "taken as given; how busy the GPUs were follows"
     ),
     Statement("§4.1", "A-LRN “does not improve on the model A”", "lrn", why="as above"),
     Statement(
