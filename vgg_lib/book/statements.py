@@ -194,8 +194,8 @@ def statements() -> str:
     for one in STATEMENTS:
         chapter = CLAIMS[one.claim].chapter if one.claim else None
         page = one.page or (f"../notebooks/{chapter}.ipynb" if chapter else None)
-        verdict = [f"`{one.claim}`: {status(judged[one.claim])}"] if one.claim else []
-        told = "; ".join([*verdict, *([one.why] if one.why else [])])
+        verdict = f"`{one.claim}`: {status(judged[one.claim])}" if one.claim else ""
+        told = "; ".join(filter(None, (verdict, one.why)))
         link = f"[chapter {int(page.split('/ch')[1][:2])}]({page})" if page else "–"
         lines.append(f"| {one.where} | {one.words} | {told} | {link} |")
     return "\n".join(lines) + "\n"

@@ -47,7 +47,7 @@ def check_targets(weights: list[Path], folder: Path) -> None:
     written: dict[Path, Path] = {expanded(path).resolve(): path for path in weights}
     for path in weights:
         page_layers(load_net(path)[0])
-        target = expanded(folder) / f"{name_of(run_of(path))}.safetensors"
+        target = folder / f"{name_of(run_of(path))}.safetensors"
         other = written.setdefault(target.resolve(), path)
         if other != path or target.resolve() == expanded(path).resolve():
             raise InputError(f"{path} would be written to {target}, in place of {other}: name another --folder")
