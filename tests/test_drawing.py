@@ -151,3 +151,15 @@ def test_a_verdict_that_a_milder_correction_could_change_says_so(waits, p, said)
     lines = pieces.Box(claim("context"), found).lines()
     assert lines["Verdict"] == ("inconclusive so far" if said else "inconclusive")
     assert ("Not the last word" in lines) == said
+
+
+@pytest.mark.parametrize(
+    ("p", "corrected", "said"), [(0.03, 0.2, True), (0.2, 1.0, False), (0.001, 0.01, False), (0.05, 0.5, False)]
+)
+def test_an_inconclusive_claim_whose_interval_leaves_out_0_says_why(p, corrected, said):
+    found = Judgement("reproduced", (5, 5), "points", effect=2.0, low=1.0, high=3.0, p=p).at(corrected)
+    box = pieces.Box(claim("context"), found)
+    assert ("p by itself" in box.lines()) == said
+    assert ("ch12_scoreboard.html#ch12-many" in box._repr_html_()) == said
+    if said:
+        assert box.lines()["p by itself"].startswith("0.03. One of ")

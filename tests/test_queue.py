@@ -319,6 +319,28 @@ def test_without_photographs_no_run_is_tried(agenda_of, store, cache, tmp_path):
     assert not store.path.exists()
 
 
+def test_of_a_net_that_is_trained_for_its_weights_alone_nothing_is_measured(
+    agenda_of, store, cache, quick_workers, workshop
+):
+    store.add(a_record(RUN))
+    asked = agenda_of(WARM)
+    measured = {RUN: Wanted(measures=("transfer",)), WARM: Wanted()}  # whose pictures are not there
+    asked.study = dataclasses.replace(asked.study, wanted=measured.__getitem__)
+    Queue(asked, workers=1).run()
+    assert outcomes(store) == sorted([(RUN.key, "finished"), (WARM.key, "finished")])
+    assert workshop.weights(RUN.key).exists()
+
+
+def test_what_a_warm_start_is_measured_on_is_looked_for_before_its_source_is_trained(agenda_of, store, cache, workshop):
+    store.add(a_record(RUN))
+    asked = agenda_of(WARM)
+    measured = {RUN: Wanted(), WARM: Wanted(measures=("transfer",))}
+    asked.study = dataclasses.replace(asked.study, wanted=measured.__getitem__)
+    with pytest.raises(InputError, match=r"transfer is measured on .*, which is not there"):
+        Queue(asked, workers=1).run()
+    assert not workshop.weights(RUN.key).exists()
+
+
 def test_without_the_data_that_is_measured_on_no_run_is_tried(agenda_of, store, cache, monkeypatch):
     asked = agenda_of(RUN, tiny(seed=1))
     asked.study = dataclasses.replace(asked.study, wanted=lambda run: Wanted(measures=("transfer",)))

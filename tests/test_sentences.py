@@ -38,16 +38,19 @@ def known(**errors):
     [
         ({}, "From C to D nothing can be said yet: no seed is recorded for both networks."),
         ({"C": [14.0]}, "From C to D nothing can be said yet: no seed is recorded for both networks."),
-        ({"C": [14.0], "D": [13.8, 9.0]}, "From C to D the error falls by 0.20 points (1 seed that both have)."),
+        ({"C": [14.0], "D": [13.8, 9.0]}, "From C to D the error changes by −0.20 points (1 seed that both have)."),
         (
             {"C": [14.0, 13.0], "D": [14.5, 13.1]},
-            "From C to D the error rises by 0.30 points (2 seeds that both have).",
+            "From C to D the error changes by +0.30 points (2 seeds that both have).",
         ),
         (
             {"C": [14.0, 13.0, 13.5], "D": [13.8, 13.0, 13.4]},
-            "From C to D the error falls by 0.10 points (95 %: −0.35 to +0.15; 3 seeds that both have).",
+            "From C to D the error changes by −0.10 points (95 %: −0.35 to +0.15; 3 seeds that both have).",
         ),
-        ({"C": [14.003, 13.0], "D": [14.0, 13.0]}, "From C to D the error does not change (2 seeds that both have)."),
+        (
+            {"C": [14.003, 13.0], "D": [14.0, 13.0]},
+            "From C to D the error changes by −0.00 points (2 seeds that both have).",
+        ),
     ],
 )
 def test_a_step_from_one_network_to_another_is_told_with_its_sign_and_its_seeds(errors, says):
@@ -60,8 +63,8 @@ def test_a_step_between_plain_networks_is_of_their_own_records():
         one = arm(plain(network))
         run = one.recipes[0].run(0)
         some[run.key] = a_record(run, evaluations=(Evaluation(one.protocol, "validation", {"top1": error}),))
-    assert "rises by 2.50 points (1 seed" in step("B", "C", some, make=plain)
-    assert "rises by 6.00 points" in step("B", "C", some)
+    assert "changes by +2.50 points (1 seed" in step("B", "C", some, make=plain)
+    assert "changes by +6.00 points" in step("B", "C", some)
 
 
 PAPER = (

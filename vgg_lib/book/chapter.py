@@ -61,7 +61,7 @@ def takes(name: str, run: Run | None = None) -> Captioned:
         } | by_gpu
     return Captioned(
         pd.DataFrame.from_dict(rows, orient="index"),
-        "What this chapter takes. Times on GPUs are guesses within a factor of six: none was measured.",
+        "What this chapter takes. Times on GPUs are rough guesses, each a range: none was measured.",
     )
 
 

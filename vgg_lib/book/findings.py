@@ -37,7 +37,7 @@ def findings() -> list[str]:
     known = evidence()
     return [
         normalisation_and_depth(recorded("pilot").latest(), known), first_two_layers(known), idle_layer(known),
-        one_larger_scale(known), another_seed(known), small_filters(), other_pictures(known),
+        one_larger_scale(known), another_seed(known), small_filters(known), other_pictures(known),
     ]  # fmt: skip
 
 
@@ -154,15 +154,19 @@ def another_seed(known: Known) -> str:
     )
 
 
-def small_filters() -> str:
-    """§2.3: what B costs beside the same network with large filters, a photograph of 224 pixels at a time."""
+def small_filters(known: Known) -> str:
+    """§2.3: what B's small filters gain, also beside a network with as many weights, and what they cost."""
+    found = verdicts(known)["small-filters"]
+    by_name = {row.name: row for row in rows("small-filters", known)}
+    beside_narrow = mean_apart(differences(by_name["B-5x5-narrow"], by_name["B"]))
     work, maps = (100 * (cost("B") / cost("B-5x5") - 1) for cost in (macs, activation_bytes))
     fewer = 100 * (1 - _in_filters("B") / _in_filters("B-5x5"))
     return (
-        f"**Small filters save weights, and cost memory.** B's convolutions have {fewer:.0f} % fewer weights than "
-        f"those of the same network with one 5×5 layer for each two of 3×3. It needs {work:.0f} % more multiply-adds, "
-        f"and its feature maps take {maps:.0f} % more memory: twice as many layers keep theirs "
-        "({ref}`chapter 2 <ch02>`; computed from the layers)."
+        "**Small filters err less, and not for their fewer weights alone.** B-5x5 is network B with one 5×5 layer for "
+        f"each two of 3×3. Its error minus that of B is {effect(found)}: {status(found)}. B's convolutions have "
+        f"{fewer:.0f} % fewer weights. But B-5x5, made so narrow that it has no more of them, still errs on more than "
+        f"B: {beside_narrow}. What small filters cost is {work:.0f} % more multiply-adds, and {maps:.0f} % more memory "
+        "for feature maps, since twice as many layers keep theirs ({ref}`chapter 2 <ch02>`, {ref}`chapter 6 <ch06>`)."
     )
 
 

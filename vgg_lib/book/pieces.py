@@ -15,9 +15,9 @@ from vgg_lib.book.scoreboard import effect
 from vgg_lib.evidence.claims import Claim, claim
 from vgg_lib.evidence.evidence import study_of
 from vgg_lib.evidence.price import runs_of
-from vgg_lib.evidence.rules import Equivalence, Judgement
+from vgg_lib.evidence.rules import LEVEL, Equivalence, Judgement
 from vgg_lib.evidence.store import Known
-from vgg_lib.evidence.verdicts import evidence, status, verdicts
+from vgg_lib.evidence.verdicts import evidence, status, tested_claims, verdicts
 
 #: Text that stands among numbers: one with commas or rounded by hand, "over 999", or a dash where there is none.
 _NUMBER = re.compile(r"(over )?−?[\d,.]+|–")
@@ -113,6 +113,11 @@ class Box:
         if judged.counts:
             lines["Its runs"] = "; ".join(judged.counts)
         if judged.p_holm is not None:
+            if judged.p is not None and judged.p < LEVEL <= judged.p_holm and not judged.provisional:
+                lines["p by itself"] = (
+                    f"{judged.p:.2g}. One of {len(tested_claims())} tests may show as much by chance, so the corrected "
+                    "p decides"
+                )
             lines["p, corrected for all claims"] = f"{judged.p_holm:.2g}"
             if judged.provisional:
                 lines["Not the last word"] = (
@@ -151,6 +156,8 @@ class Box:
         if head == "Records":
             shown = f"study={study_of(self.claim.id)}&amp;seeds=all"
             return f'{told} <a href="../book/explore.html?{shown}#explore-evidence">See what was measured</a>'
+        if head == "p by itself":
+            return f'{told} (<a href="ch12_scoreboard.html#ch12-many">chapter 12</a>)'
         return f"<code>{told}</code>" if head == "Redo one" else told
 
 

@@ -32,10 +32,7 @@ def step(old: str, new: str, known: Known | None = None, *, make: Callable[[str]
     there = [change for change in changes if not math.isnan(change)]
     if not there:
         return f"From {old} to {new} nothing can be said yet: no seed is recorded for both networks."
-    change = fmean(there)
-    size = f"{abs(change):.2f}"
-    way = "does not change" if size == "0.00" else f"{'rises' if change > 0 else 'falls'} by {size} points"
-    return f"From {old} to {new} the error {way} ({_interval_and_seeds(there)})."
+    return f"From {old} to {new} the error changes by {mean_apart(there)}."
 
 
 def seven_percent(known: Known | None = None) -> str:

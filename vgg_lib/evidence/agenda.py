@@ -90,12 +90,16 @@ class Agenda:
             missing.append(run)
         return list(dict.fromkeys(missing))
 
-    def check_measures(self, runs: Iterable[Run], root: Path | None = None) -> None:
-        """See that all can be measured that is wanted of runs; raises :class:`InputError` where data for it is missing.
+    def wanted(self, run: Run, known: Known) -> Wanted:
+        """What to measure of the net of a run that is missing: nothing of one that is there for its weights."""
+        return Wanted() if self.is_done(run.key, known) else self.study.wanted(run)
 
-        Each measure is looked at once.
+    def check_measures(self, known: Known, root: Path | None = None) -> None:
+        """See that all that is to be measured can be; raises :class:`InputError` where data for it is missing.
+
+        Each measure is looked at once, also of runs that start from the weights of one that is to be trained first.
         """
-        names = dict.fromkeys(name for run in runs for name in self.study.wanted(run).measures)
+        names = dict.fromkeys(name for run in self.runs(known) for name in self.wanted(run, known).measures)
         Wanted(measures=tuple(names)).check(root)
 
     def give_up(self, run: Run) -> None:

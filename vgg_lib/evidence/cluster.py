@@ -25,7 +25,7 @@ from vgg_lib.evidence.cluster_worker import Result, discard, train_run, versions
 from vgg_lib.evidence.queue import open_workshop
 from vgg_lib.evidence.records import Record
 from vgg_lib.evidence.reporting import StudyLine
-from vgg_lib.evidence.testing import failed
+from vgg_lib.evidence.testing import Wanted, failed
 from vgg_lib.evidence.workshop import BusyError
 from vgg_lib.training.runs import Run
 
@@ -114,9 +114,10 @@ class ClusterQueue:
                     lock.enter_context(self.agenda.workshop.lock(run))
                 except BusyError:  # by a worker of this queue, or by another queue
                     continue
-                if run in self.agenda.missing(self.agenda.known()):  # no other queue has done it since we looked
-                    worker = free.pop(0)
-                    jobs[run.key] = _RemoteJob(run, lock.pop_all(), worker, self._submit(client, run, worker))
+                known = self.agenda.known()
+                if run in self.agenda.missing(known):  # no other queue has done it since we looked
+                    worker, wanted = free.pop(0), self.agenda.wanted(run, known)
+                    jobs[run.key] = _RemoteJob(run, lock.pop_all(), worker, self._submit(client, run, wanted, worker))
 
     def _free(self, client: Client, given: set[str]) -> list[str]:
         """The workers that have nothing to do and are fit for a run."""
@@ -135,7 +136,7 @@ class ClusterQueue:
             self._fit.add(worker)
         return [worker for worker, tasks in busy.items() if not tasks and worker not in given and worker in self._fit]
 
-    def _submit(self, client: Client, run: Run, worker: str) -> Future[Result]:
+    def _submit(self, client: Client, run: Run, wanted: Wanted, worker: str) -> Future[Result]:
         """Send a run to a worker, or to any other when that one is gone; with it the weights that it starts from."""
         import dask
 
@@ -145,7 +146,7 @@ class ClusterQueue:
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
             return client.submit(
                 train_run,
-                *(run, self.agenda.study.wanted(run), start_from, self.folder, self.root, _topic(client)),
+                *(run, wanted, start_from, self.folder, self.root, _topic(client)),
                 whole=not self.agenda.other_photographs,
                 workers=[worker],
                 allow_other_workers=True,

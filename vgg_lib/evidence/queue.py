@@ -116,7 +116,7 @@ class Queue:
         known = self.agenda.known()
         runs = self.agenda.missing(known)
         read_photographs(runs, self.root, whole=not self.agenda.other_photographs)
-        self.agenda.check_measures(runs, self.root)
+        self.agenda.check_measures(known, self.root)
         jobs: list[_Job] = []
         with closing(StudyLine(self.agenda)) as line:
             try:
@@ -145,7 +145,7 @@ class Queue:
                 agenda.again,
                 other_photographs=agenda.other_photographs,
                 for_weights=agenda.is_done(run.key, known),  # done and missing: its weights are
-                wanted=agenda.study.wanted(run),
+                wanted=agenda.wanted(run, known),
             )
             ours, theirs = _SPAWN.Pipe(duplex=False)
             process = _SPAWN.Process(target=work, args=(order, theirs), name=run.key, daemon=True)
