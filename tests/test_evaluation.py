@@ -194,6 +194,30 @@ def test_each_net_gets_its_own_preprocessing():
     torch.testing.assert_close(posteriors(net, images, protocol), net.posteriors(ready).detach())
 
 
+def watch_devices(monkeypatch):
+    """The devices on which photographs are rescaled, and on which they reach a net: filled as that happens."""
+    rescaled, reached = [], []
+
+    def watched(image, side):
+        rescaled.append(image.device.type)
+        return rescale(image, side)
+
+    def one_way(net, images, protocol):
+        reached.append(images.device.type)
+        return torch.zeros(len(images), net.num_classes)
+
+    monkeypatch.setattr(evaluation, "rescale", watched)
+    monkeypatch.setattr(evaluation, "_one_way", one_way)
+    return rescaled, reached
+
+
+def test_photographs_are_rescaled_on_the_processor(monkeypatch):
+    """No GPU has a kernel that rescales bytes; the device without pixels stands for one."""
+    rescaled, reached = watch_devices(monkeypatch)
+    posteriors(small_net().to("meta"), noise(2, 3, 50, 45), Protocol((40, 48), mirror=False))
+    assert (rescaled, reached) == (["cpu"] * 2, ["meta"] * 2)
+
+
 def test_dropout_is_off_and_the_training_mode_comes_back():
     net, images = small_net(dropout=0.5).train(), noise(4, 3, 40, 40)
     resting = small_net().eval()

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from PIL import Image
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.given import as_images
@@ -103,6 +104,13 @@ def test_the_rest_is_refused(given, says):
 def test_what_is_no_protocol_is_refused(protocol):
     with pytest.raises(InputError, match=r"the protocol is .*: give a Protocol, such as Protocol\(256\)"):
         posteriors(small(), PIXELS, protocol)
+
+
+@pytest.mark.parametrize("shape", [(3, 40, 50), (1, 3, 40, 50)])
+def test_pictures_that_are_on_a_gpu_come_to_the_processor(shape):
+    with FakeTensorMode():
+        images = as_images(torch.zeros(shape, dtype=torch.uint8, device="cuda"))
+        assert images[0].device.type == "cpu"
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])

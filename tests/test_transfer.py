@@ -121,6 +121,24 @@ def test_photographs_of_many_sizes_are_each_as_if_alone():
     torch.testing.assert_close(features(net, ImageList(images)), alone, rtol=1e-5, atol=1e-6)
 
 
+def test_photographs_are_rescaled_on_the_processor(monkeypatch):
+    """No GPU has a kernel that rescales bytes; the device without pixels stands for one."""
+    seen = []
+
+    def watched(image, side):
+        seen.append(image.device.type)
+        return rescale(image, side)
+
+    def means(net, images, layers):
+        seen.append(images.device.type)
+        return {"fc7": torch.zeros(len(images), 4)}
+
+    monkeypatch.setattr("vgg_lib.tasks.features.rescale", watched)
+    monkeypatch.setattr("vgg_lib.tasks.features._means", means)
+    features(small_net().to("meta"), noise(2, 3, 40, 50), mirror=False)
+    assert seen == ["cpu", "meta"]
+
+
 def test_dropout_is_off_and_training_goes_on_after_it():
     net = small_net(batch_norm=True)
     expected = features(net, noise(2, 3, 32, 32))

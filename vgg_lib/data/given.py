@@ -95,4 +95,4 @@ def _checked(pixels: Tensor, what: str) -> Tensor:
         raise InputError(f"{what} of shape {shape}: {hint}")
     if 0 in shape[-2:]:
         raise InputError(f"{what} of shape {shape}, which has no pixels: leave it out")
-    return pixels.expand(*shape[:-3], 3, *shape[-2:])
+    return pixels.cpu().expand(*shape[:-3], 3, *shape[-2:])  # where they are rescaled

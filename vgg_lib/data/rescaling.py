@@ -1,8 +1,9 @@
 """Images rescaled isotropically to a smallest side S (§3.1), whole or no more of them than a crop. On tensors.
 
 Rescaling is separable and linear, so a crop of a rescaled image is two small matrix products: rows,
-then columns. That makes one batch out of images that are each rescaled to a side of their own, on any
-device, and never computes a pixel outside the crop.
+then columns. That makes one batch out of images that are each rescaled to a side of their own, and never
+computes a pixel outside the crop. Whole images are rescaled as bytes, for which no GPU has a kernel: on
+the processor, before they go to the device of a net.
 """
 
 from __future__ import annotations

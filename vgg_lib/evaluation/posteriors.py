@@ -152,7 +152,7 @@ def _under(nets: Sequence[VGG], images: Tensor, protocol: Protocol) -> Tensor:
     device = next(nets[0].parameters()).device
     total = []
     for scale in protocol.scales:
-        rescaled = rescale(images.to(device), scale)
+        rescaled = rescale(images, scale).to(device)
         for view in (rescaled, rescaled.flip(-1)) if protocol.mirror else (rescaled,):
             total += [_one_way(net, view, protocol) for net in nets]
     return torch.stack(total).mean(0).float().cpu()

@@ -136,7 +136,7 @@ def _descriptors(
     device = next(net.parameters()).device
     of_scales: dict[str, list[Tensor]] = {layer: [] for layer in layers}
     for scale in scales:
-        rescaled = rescale(images.to(device), scale)
+        rescaled = rescale(images, scale).to(device)
         views = (rescaled, rescaled.flip(-1)) if mirror else (rescaled,)
         of_views = [_means(net, view, layers) for view in views]
         for layer in layers:
