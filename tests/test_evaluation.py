@@ -218,6 +218,12 @@ def test_photographs_are_rescaled_on_the_processor(monkeypatch):
     assert (rescaled, reached) == (["cpu"] * 2, ["meta"] * 2)
 
 
+def test_nets_to_fuse_may_be_on_devices_of_their_own(monkeypatch):
+    _, reached = watch_devices(monkeypatch)
+    posteriors([small_net(), small_net(seed=1).to("meta")], noise(2, 3, 50, 45), Protocol((40,)))
+    assert reached == ["cpu", "meta"] * 2
+
+
 def test_dropout_is_off_and_the_training_mode_comes_back():
     net, images = small_net(dropout=0.5).train(), noise(4, 3, 40, 40)
     resting = small_net().eval()

@@ -149,13 +149,13 @@ def _under(nets: Sequence[VGG], images: Tensor, protocol: Protocol) -> Tensor:
             f"an image of {height}×{width} pixels is more than {LONGEST} times as long as wide, and would be huge at "
             f"Q = {max(protocol.scales)}: crop it"
         )
-    device = next(nets[0].parameters()).device
+    devices = [next(net.parameters()).device for net in nets]  # which may differ
     total = []
     for scale in protocol.scales:
-        rescaled = rescale(images, scale).to(device)
+        rescaled = rescale(images, scale)
         for view in (rescaled, rescaled.flip(-1)) if protocol.mirror else (rescaled,):
-            total += [_one_way(net, view, protocol) for net in nets]
-    return torch.stack(total).mean(0).float().cpu()
+            total += [_one_way(net, view.to(device), protocol).cpu() for net, device in zip(nets, devices, strict=True)]
+    return torch.stack(total).mean(0).float()
 
 
 def top_errors(scores: Tensor, labels: Tensor) -> dict[str, float]:
