@@ -7,8 +7,18 @@ import pytest
 import torch
 
 from vgg_lib.basics import machine
+from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.machine import cores_for
+from vgg_lib.data.images import ImageTensor
+from vgg_lib.evaluation.posteriors import posteriors
+from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.networks.model import vgg
+from vgg_lib.networks.signals import signals
+from vgg_lib.tasks.dense_boxes import dense_boxes
+from vgg_lib.tasks.features import features
+from vgg_lib.tasks.localisation import predict_boxes
 from vgg_lib.training import loop
+from vgg_lib.training.loop import train
 from vgg_lib.training.runs import make_run
 
 CPU = torch.device("cpu")
@@ -73,3 +83,53 @@ def test_a_training_on_cores_that_are_taken_says_what_helps(threads, capsys, mon
             loop.train(make_run("A", "quick", width=1 / 16))
     told = "".join(capsys.readouterr())
     assert ("One thread each is fast: torch.set_num_threads(1), or OMP_NUM_THREADS=1." in told) == (count == 2)
+
+
+def precision():
+    return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+
+
+@pytest.fixture
+def few_digits():
+    """A caller who lets products of float32 be TensorFloat-32."""
+    before = precision()
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.allow_tf32 = True
+    yield
+    torch.set_float32_matmul_precision(before[0])
+    torch.backends.cudnn.allow_tf32 = before[1]
+
+
+NET = vgg("A", num_classes=4, image_size=32, width=1 / 16).eval()
+IMAGES, LABELS = torch.zeros(2, 3, 32, 32, dtype=torch.uint8), torch.tensor([0, 1])
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda: posteriors(NET, IMAGES, Protocol(32)),
+        lambda: features(NET, IMAGES),
+        lambda: predict_boxes(NET, ImageTensor(IMAGES), LABELS, 32),
+        lambda: dense_boxes(NET, NET, IMAGES[0], 0, 32),
+        lambda: signals(NET, torch.randn(2, 3, 32, 32), LABELS),
+        lambda: train(make_run("A", "quick", width=1 / 16), max_steps=1, progress=False),
+    ],
+    ids=["posteriors", "features", "boxes", "dense boxes", "signals", "training"],
+)
+def test_float32_is_no_tensorfloat_whatever_the_caller_chose(few_digits, compute):
+    seen = []
+    hook = torch.nn.modules.module.register_module_forward_hook(lambda *_: seen.append(precision()))
+    with hook:
+        compute()
+    assert set(seen) == {("highest", False)}
+    assert precision() == ("high", True)
+
+
+def test_settings_of_tensorfloat_that_contradict_each_other_are_refused(monkeypatch):
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", _mixed)
+    with pytest.raises(InputError, match=r"TensorFloat-32 .* \(legacy and new\): undo"):
+        posteriors(NET, IMAGES, Protocol(32))
+
+
+def _mixed():
+    raise RuntimeError("legacy and new")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-import torch
 import typer
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.machine import full_float32
 from vgg_lib.basics.terminal import allow_any_character, warn_in_sentences
 from vgg_lib.commands.claim import claim
 from vgg_lib.commands.compare import compare
@@ -73,10 +73,9 @@ def main() -> None:
     """Run the command line: exit code 2 and one sentence for input that cannot be used."""
     allow_any_character()
     warn_in_sentences()
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cudnn.allow_tf32 = False
     try:
-        app()
+        with full_float32():
+            app()
     except InputError as error:
         print(f"vgg-lib: {error}", file=sys.stderr)
         sys.exit(2)

@@ -56,6 +56,28 @@ def autocast(device: torch.device, dtype: torch.dtype) -> Any:
     return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
 
 
+@contextmanager
+def full_float32() -> Iterator[None]:
+    """What computes float32 products on a GPU in float32, not in TensorFloat-32, whatever the caller chose.
+
+    Raises :class:`InputError` where PyTorch cannot tell what the caller chose, to be put back.
+    """
+    try:
+        products, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    except RuntimeError as error:
+        raise InputError(
+            f"PyTorch's settings of TensorFloat-32 contradict each other ({error}): undo what set `fp32_precision`, "
+            "and use torch.set_float32_matmul_precision and torch.backends.cudnn.allow_tf32 instead"
+        ) from error
+    try:
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cudnn.allow_tf32 = False
+        yield
+    finally:
+        torch.set_float32_matmul_precision(products)
+        torch.backends.cudnn.allow_tf32 = convolutions
+
+
 def cores() -> int:
     """The processor's cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vgg_lib.basics import machine
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.progress import bar
 from vgg_lib.data.given import Picture, as_images
@@ -70,6 +71,7 @@ def _one_way(net: VGG, images: Tensor, protocol: Protocol) -> Tensor:
     return torch.stack(ways).mean(0)
 
 
+@machine.full_float32()
 @torch.inference_mode()
 def posteriors(
     nets: nn.Module | Sequence[nn.Module],

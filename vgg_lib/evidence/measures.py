@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from vgg_lib.basics import machine
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.folder import photo_folder
 from vgg_lib.data.imagenette import photographs_folder, squashed
@@ -274,6 +275,7 @@ def _has_neighbours(run: Run) -> bool:
     return _starts_anew(run) and any(layer.kind == "lrn" and layer.alpha > 0 for layer in run.layers.layers())
 
 
+@machine.full_float32()
 def _shares(net: VGG, crops: Tensor) -> dict[str, float]:
     """Quantiles of what the net's only response normalisation leaves of its inputs above 0."""
     [layer] = (layer for layer in net.modules() if isinstance(layer, LocalResponseNorm))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vgg_lib.basics import machine
 from vgg_lib.basics.errors import InputError
 from vgg_lib.networks.model import VGG
 
@@ -28,6 +29,7 @@ class Signal:
     gradient: float
 
 
+@machine.full_float32()
 def signals(net: VGG, x: Tensor, labels: Tensor) -> dict[str, Signal]:
     """The signal behind each weight layer of ``net``, ``conv1_1`` to ``fc8``, as it is trained but without dropout.
 

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from vgg_lib.basics import machine
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.rescaling import Crops, rescale
 from vgg_lib.evaluation.posteriors import score_map
@@ -15,6 +16,7 @@ from vgg_lib.tasks.boxes import boxes_in_pictures, decode
 from vgg_lib.tasks.localisation import boxes_of_class
 
 
+@machine.full_float32()
 @torch.inference_mode()
 def dense_boxes(net: VGG, classifier: VGG, image: Tensor, label: int, scale: int) -> tuple[Tensor, Tensor]:
     """Boxes ``(n, 4)`` of class ``label`` in the picture's pixels, one from each place, and the class's probabilities.

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vgg_lib.basics import machine
 from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.basics.progress import bar
 from vgg_lib.data.given import as_images
@@ -64,6 +65,7 @@ def features(
     return of_layers[layer]
 
 
+@machine.full_float32()
 @torch.inference_mode()
 def features_of_layers(
     net: VGG,

@@ -170,6 +170,7 @@ def central_crops(sizes: Tensor, scale: int, crop: int) -> Crops:
     return Crops(side, top, left, torch.zeros(len(sizes), dtype=torch.bool))
 
 
+@machine.full_float32()
 @torch.inference_mode()
 def predict_boxes(net: VGG, images: Images, labels: Tensor, scale: int) -> Tensor:
     """Boxes ``(N, 4)`` in the pictures' pixels, predicted for the class given from the central crop (App. A.1).

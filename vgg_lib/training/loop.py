@@ -268,6 +268,7 @@ def _repeatable(device: torch.device) -> Iterator[None]:
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
+        machine.full_float32(),
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
     ):
