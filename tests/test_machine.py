@@ -1,5 +1,6 @@
 """What the machine has, shared among the trainings on it."""
 
+import contextlib
 import tempfile
 
 import psutil
@@ -10,16 +11,20 @@ from vgg_lib.basics import machine
 from vgg_lib.basics.errors import InputError
 from vgg_lib.basics.machine import cores_for
 from vgg_lib.data.images import ImageTensor
+from vgg_lib.data.photos import Photos
 from vgg_lib.evaluation.posteriors import posteriors
 from vgg_lib.evaluation.protocols import Protocol
+from vgg_lib.evidence.measures import neighbours
 from vgg_lib.networks.model import vgg
 from vgg_lib.networks.signals import signals
 from vgg_lib.tasks.dense_boxes import dense_boxes
 from vgg_lib.tasks.features import features
-from vgg_lib.tasks.localisation import predict_boxes
+from vgg_lib.tasks.localisation import Localisation, predict_boxes, train_boxes
 from vgg_lib.training import loop
 from vgg_lib.training.loop import train
 from vgg_lib.training.runs import make_run
+from vgg_lib.training.signals import signals_at
+from vgg_lib.training.trained import Trained
 
 CPU = torch.device("cpu")
 
@@ -133,3 +138,41 @@ def test_settings_of_tensorfloat_that_contradict_each_other_are_refused(monkeypa
 
 def _mixed():
     raise RuntimeError("legacy and new")
+
+
+RUN = make_run("A-LRN", "quick", width=1 / 16)
+BOXES = Photos(ImageTensor(IMAGES), LABELS, ("a", "b"), ("c", "d"), "", torch.tensor([[0, 0, 9, 9]] * 2))
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: train(RUN, max_steps=1, progress=False),
+        lambda: train_boxes(NET, BOXES, Localisation(scale=32, epochs=1)),
+        lambda: signals_at(RUN, [0]),
+        lambda: neighbours(Trained(RUN, vgg(RUN.layers, num_classes=10, image_size=32, width=1 / 16), ())),
+    ],
+    ids=["training", "boxes", "signals", "neighbours"],
+)
+def test_the_random_numbers_of_gpus_that_nothing_is_computed_on_are_left_alone(monkeypatch, draw):
+    """Without the driver of a GPU PyTorch fails where it would save its state, and warns at length before."""
+    seeded = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    draw()
+    assert not seeded
+
+
+def test_on_a_gpu_its_own_random_numbers_are_saved_seeded_and_put_back(monkeypatch):
+    gpu, calls = torch.device("cuda", 1), []
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: calls.append(("saved", device)) or "state")
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: calls.append((state, device)))
+    monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext(calls.append(("on", device))))
+    monkeypatch.setattr(torch.cuda, "manual_seed", lambda seed: calls.append(("seeded", seed)))
+    before = torch.get_rng_state()
+    with machine.random_numbers_of(gpu):
+        machine.seed(gpu, 3)
+        drawn = torch.rand(3)
+    assert calls == [("saved", gpu), ("on", gpu), ("seeded", 3), ("state", gpu)]
+    assert torch.equal(drawn, torch.rand(3, generator=torch.Generator().manual_seed(3)))
+    assert torch.equal(torch.get_rng_state(), before)

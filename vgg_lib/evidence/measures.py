@@ -260,7 +260,7 @@ def neighbours(trained: Trained, root: str | Path | None = None, *, progress: bo
     ``end`` after it.
     """
     device = next(trained.net.parameters()).device
-    with torch.random.fork_rng():
+    with machine.random_numbers_of(device):
         learner, batches = prepare(trained.run, Team(device), root, None)
     crops = next(iter(batches.epoch(0)))[0].to(device)
     return {when: _shares(net, crops) for when, net in (("start", learner.net), ("end", trained.net))}

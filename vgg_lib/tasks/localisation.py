@@ -87,8 +87,9 @@ def train_boxes(net: VGG, photos: Photos, how: Localisation, *, progress: bool =
     """
     if photos.boxes is None or not len(photos):
         raise InputError("there are no boxes to learn from: give photographs that have them")
-    with torch.random.fork_rng():  # what is drawn here changes nothing that the caller draws
-        torch.manual_seed(how.seed)
+    device = next(net.parameters()).device
+    with machine.random_numbers_of(device):
+        machine.seed(device, how.seed)
         new = box_net(net, len(photos.classes), how)
         _start_at_mean(new, photos, how)
         _learn(new, photos, how, progress)

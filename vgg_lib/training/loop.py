@@ -187,7 +187,7 @@ def train(
             say(_CROWDED.format(cores=machine.cores(), threads=torch.get_num_threads()))
         with team.leader_first():
             learner, batches = prepare(run, team, root, start_from)
-        torch.manual_seed(run.seed + team.rank)  # dropout's numbers
+        machine.seed(team.device, run.seed + team.rank)  # dropout's numbers
         learner.model = team.wrap(learner.net)  # every process comes here
         trained = Trained(run, learner.net, batches.photos.classes, data=batches.photos.identity("train"))
         trained.engines = [engine] if engine else []
@@ -269,7 +269,7 @@ def _repeatable(device: torch.device) -> Iterator[None]:
         torch.inference_mode(False),
         torch.enable_grad(),
         machine.full_float32(),
-        torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        machine.random_numbers_of(device),
         torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
     ):
         yield

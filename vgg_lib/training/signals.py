@@ -34,7 +34,7 @@ def signals_at(
     if list(steps) != sorted(set(steps)) or min(steps, default=0) < 0:
         raise InputError(f"steps are {list(steps)}: give numbers that rise, from 0 on, such as 0, 1, 10, 100")
     place = machine.device_named(device)
-    with torch.random.fork_rng():
+    with machine.random_numbers_of(place):
         learner, batches = prepare(run, Team(place), root, start_from)
     crops, labels = (part.to(place) for part in next(iter(batches.epoch(0))))
     x, net, found = learner.net.preprocessing(crops), learner.net, {}
