@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 
+from vgg_lib.basics import machine
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.images import ImageList, ImageTensor
 from vgg_lib.data.photos import Photos
@@ -144,6 +145,15 @@ def test_the_same_seed_gives_the_same_net_and_leaves_the_random_numbers_alone():
     torch.manual_seed(5)
     train_boxes(net, patches(60), Localisation(scale=36, epochs=1))
     assert torch.equal(torch.rand(1), drawn)
+
+
+def test_boxes_are_learnt_in_float32_where_there_is_no_bfloat16(monkeypatch):
+    """In float16 small gradients vanish: an older GPU would need its loss scaled."""
+    how, nets = Localisation(scale=36, epochs=1), []
+    for dtype in (torch.float32, torch.float16):
+        monkeypatch.setattr(machine, "autocast_dtype", lambda device, dtype=dtype: dtype)
+        nets.append(weights(train_boxes(classifier(), patches(60), how)))
+    assert all(torch.equal(nets[0][name], nets[1][name]) for name in nets[0])
 
 
 def constant(numbers, classes=2, per_class=True):

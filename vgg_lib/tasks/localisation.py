@@ -126,7 +126,10 @@ def _learn(net: VGG, photos: Photos, how: Localisation, progress: bool) -> None:
 def _loss(net: VGG, x: Tensor, targets: Tensor, labels: Tensor) -> Tensor:
     """:func:`euclidean_loss` of crops on a scale of 0..255 and boxes in their pixels."""
     device = next(net.parameters()).device
-    with machine.autocast(device, machine.autocast_dtype(device)):
+    dtype = machine.autocast_dtype(device)
+    if dtype == torch.float16:  # small gradients would vanish in it, and nothing here scales the loss
+        dtype = torch.float32
+    with machine.autocast(device, dtype):
         outputs = net(net.preprocessing.in_place(x.to(device)).contiguous(memory_format=torch.channels_last))
     return euclidean_loss(outputs.float(), encode(targets, net.image_size).to(device), labels.to(device))
 
