@@ -175,6 +175,15 @@ def test_a_prediction_is_of_the_central_crop_and_of_the_class_given():
     torch.testing.assert_close(boxes[1], torch.tensor([0, 18, 18, 54.0]))
 
 
+@pytest.mark.parametrize(("most", "at_once"), [(3 * 32 * 32, [3, 3, 1]), (1, [1] * 7), (10 * 32 * 32, [7])])
+def test_no_more_pixels_go_through_a_net_at_once_than_the_bound(monkeypatch, most, at_once):
+    monkeypatch.setattr("vgg_lib.tasks.localisation.PIXELS_AT_ONCE", most)
+    net, photos, seen = constant([0.5] * 8), patches(7), []
+    net.register_forward_pre_hook(lambda net, inputs: seen.append(len(inputs[0])))
+    predict_boxes(net, photos.images, photos.labels, 36)
+    assert seen == at_once
+
+
 def test_a_shared_box_is_the_same_for_all_classes():
     net = constant([0.5, 0.5, 0.5, 0.5], per_class=False)
     images = ImageTensor(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))

@@ -17,13 +17,14 @@ from vgg_lib.data.augmentation import draw_crops
 from vgg_lib.data.images import Images
 from vgg_lib.data.photos import Photos
 from vgg_lib.data.rescaling import LARGEST_SCALE, Crops, rescaled_sizes
+from vgg_lib.evaluation.posteriors import PIXELS_AT_ONCE
 from vgg_lib.networks.model import VGG, vgg
 from vgg_lib.tasks.boxes import boxes_in_crops, boxes_in_pictures, decode, encode, overlap
 
 #: Numbers that a box is predicted by.
 _BOX = 4
 
-#: Images that go through a net at once while testing.
+#: Images that go through a net at once while testing, where they are small: sums may change with the number.
 _AT_ONCE = 200
 
 
@@ -186,7 +187,7 @@ def predict_boxes(net: VGG, images: Images, labels: Tensor, scale: int) -> Tenso
     crops, crop = central_crops(sizes, scale, net.image_size), net.image_size
     device = next(net.parameters()).device
     found = []
-    for part in torch.arange(len(images)).split(_AT_ONCE):
+    for part in torch.arange(len(images)).split(min(_AT_ONCE, max(1, PIXELS_AT_ONCE // crop**2))):
         which = slice(int(part[0]), int(part[-1]) + 1)
         x = pixels.take(part).cut(crops.part(which), scale, crop)
         found.append(boxes_of_class(net(net.preprocessing(x.to(device))).float().cpu(), labels[part]))
