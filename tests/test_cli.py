@@ -516,6 +516,15 @@ def test_doctor_names_the_data_it_did_not_find_and_times_each_preset(vgg_lib, mo
     assert [line.split()[1] for line in shown.splitlines() if line.startswith("preset")] == ["quick", "laptop", "paper"]
 
 
+def test_doctor_says_what_helps_where_a_presets_batch_does_not_fit_and_goes_on(vgg_lib, monkeypatch):
+    def out_of_memory(*values, **choices):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(doctor, "vgg", out_of_memory)
+    last = vgg_lib("doctor").out.splitlines()[-1]
+    assert "its batch of 256 does not fit in the GPU's memory: share it among several with torchrun, or" in last
+
+
 def test_warnings_are_sentences(fake_imagenette, tmp_path):
     words = ["evaluate", "--preset", "laptop", "--weights", best_carried(), "--data", fake_imagenette()]
     said = command(*words, home=tmp_path)

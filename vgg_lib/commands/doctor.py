@@ -19,6 +19,12 @@ from vgg_lib.evidence.hardware import PHOTOGRAPHS, duration
 from vgg_lib.networks.model import vgg
 from vgg_lib.training.presets import PRESETS, Preset
 
+#: What to say of a preset whose batch, which is timed whole on a GPU, is more than it holds.
+_TOO_LARGE = (
+    "its batch of {} does not fit in the GPU's memory: share it among several with torchrun, or choose a smaller one "
+    "with make_run(…, batch_size=…)"
+)
+
 
 def doctor(data: DataFolder = None) -> None:
     """Say what this machine has, and what a run of each preset would take on it."""
@@ -41,7 +47,11 @@ def examine(root: Path | None = None) -> Iterator[tuple[str, str]]:
         free = free_space(folder)
         yield name, f"{folder}, " + (way_out(folder) if free is None else f"{free / 1e9:.1f} GB free")
     for preset in PRESETS.values():
-        yield f"preset {preset.name}", f"network A in about {_duration(preset, device)}"
+        try:
+            takes = f"network A in about {_duration(preset, device)}"
+        except torch.OutOfMemoryError:
+            takes = _TOO_LARGE.format(preset.batch_size)
+        yield f"preset {preset.name}", takes
 
 
 def _where_data_is(root: Path | None) -> str:
