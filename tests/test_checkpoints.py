@@ -15,8 +15,9 @@ from helpers.processes import nursery, until
 from vgg_lib.basics import files
 from vgg_lib.basics.errors import InputError
 from vgg_lib.training import checkpoints
-from vgg_lib.training.checkpoints import load_state, save_state
+from vgg_lib.training.checkpoints import Checkpoint, load_state, save_state
 from vgg_lib.training.loop import train
+from vgg_lib.training.parallel import Team
 from vgg_lib.training.runs import make_run
 from vgg_lib.training.weights import save_net
 
@@ -232,6 +233,20 @@ def test_a_checkpoint_of_more_processes_is_refused(tmp_path):
     save_state(path, state | {"random": state["random"] * 2})
     with pytest.raises(InputError, match="was written by 2 processes, and there are 1 now"):
         train(run, checkpoint=path, progress=False)
+
+
+def test_what_a_processor_began_goes_on_on_a_gpu(tmp_path, monkeypatch):
+    """Even on one where float16 wants a scaler, which a processor has no state of."""
+    net, there = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    of_gpu = []
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda *state: of_gpu.append(state))
+    parts = {"net": net, "scaler": torch.amp.GradScaler("cpu", enabled=False)}
+    Checkpoint(tmp_path / "state", "run", Team(torch.device("cpu")), parts).save()
+    scaler = torch.amp.GradScaler("cpu", enabled=True)  # a GPU's would be off here
+    Checkpoint(tmp_path / "state", "run", Team(torch.device("cuda")), {"net": there, "scaler": scaler}).resume()
+    assert torch.equal(there.weight, net.weight)
+    assert scaler.get_scale() == torch.amp.GradScaler("cpu").get_scale()
+    assert not of_gpu  # it has the numbers that the training's seed gave it
 
 
 def test_what_a_training_took_goes_on_from_what_it_had_taken(tmp_path):

@@ -75,7 +75,8 @@ class Checkpoint:
             )
         try:
             for name, part in self.parts.items():
-                part.load_state_dict(state[name])
+                if state[name] != {}:  # a scaler's that was off, on a processor say, where one may be on here
+                    part.load_state_dict(state[name])
             _set_random_state(self.team.device, state["random"][self.team.rank])
         except Exception as error:  # what is no state of a part leads to errors of any kind
             raise self._does_not_fit(error) from error
@@ -108,8 +109,9 @@ def _random_state(device: torch.device) -> list[Tensor]:
 
 
 def _set_random_state(device: torch.device, states: Sequence[Tensor]) -> None:
+    """Go on from what :func:`_random_state` gave. A GPU goes on from its seed where a processor has trained so far."""
     torch.set_rng_state(states[0])
-    if device.type == "cuda":
+    if device.type == "cuda" and len(states) > 1:
         torch.cuda.set_rng_state(states[1], device)
 
 

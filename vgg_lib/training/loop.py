@@ -164,8 +164,9 @@ def train(
     as they were.
 
     With ``checkpoint`` the whole state is saved to that file after each epoch, and each minute within one; where the
-    file is there the training goes on from it, and ends with the same weights as one that was never interrupted; one
-    that is further on than ``max_steps`` is returned as it is.
+    file is there the training goes on from it, and ends with the same weights as one that was never interrupted; on a
+    GPU after a processor, or the other way round, it draws other numbers for dropout and rounds otherwise from there
+    on. One that is further on than ``max_steps`` is returned as it is.
     ``engine`` is a name for the code that trains: the state keeps the names of all that had part in it.
     ``watch`` is called after each step. Under ``torchrun`` the processes share each batch
     (:mod:`vgg_lib.training.parallel`); all return the same net, and the one of rank 0 alone writes.
