@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 
 import pytest
 import torch
@@ -206,8 +207,17 @@ class Strange:
 
 def test_a_state_runs_no_code_when_it_is_read(tmp_path):
     save_state(tmp_path / "state", {"w": Strange()})
-    with pytest.raises(InputError, match="is damaged"):
+    with pytest.raises(InputError, match="is whole and cannot be loaded"):
         load_state(tmp_path / "state")
+
+
+def test_a_state_is_in_memory_once_while_it_is_written(tmp_path):
+    """Beside the tensors: their file, made in memory for its digest."""
+    tracemalloc.start()
+    save_state(tmp_path / "state", {"w": torch.zeros(2_000_000)})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.5 * 8_000_000
 
 
 def test_a_full_disk_leaves_the_state_that_was_there(tmp_path, full_disk):

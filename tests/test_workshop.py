@@ -4,6 +4,7 @@ import errno
 import os
 
 import pytest
+import torch
 from helpers.records import a_record
 from helpers.tiny import DIVERGING, FAILING, LONG, tiny
 
@@ -124,6 +125,26 @@ def test_a_checkpoint_that_cannot_be_read_is_kept(workshop, store, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(type(checkpoint), "read_bytes", _not_now)
         with pytest.raises(InputError, match=r"checkpoint .* cannot be read \(Input/output error\)"):
+            workshop.do(RUN, store)
+    assert checkpoint.read_bytes() == before and not store.path.exists()
+
+
+@pytest.mark.parametrize("times", [0, 1])
+def test_a_whole_checkpoint_that_cannot_be_loaded_is_kept(workshop, store, monkeypatch, times):
+    """Where memory runs out when it is looked at first, or when the training goes on from it."""
+    checkpoint, loads = workshop.checkpoint(RUN), []
+    train(RUN, max_steps=1, checkpoint=checkpoint, progress=False)
+    before, load = checkpoint.read_bytes(), torch.load
+
+    def no_memory(*given, **choices):
+        loads.append(given)
+        if len(loads) > times:
+            raise RuntimeError("can't allocate memory")
+        return load(*given, **choices)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "load", no_memory)
+        with pytest.raises(InputError, match=r"checkpoint .* is whole .* \(can't allocate memory\): free some memory"):
             workshop.do(RUN, store)
     assert checkpoint.read_bytes() == before and not store.path.exists()
 

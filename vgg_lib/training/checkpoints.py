@@ -122,15 +122,16 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     """
     content = io.BytesIO()
     torch.save({"form": _FORM, "state": state}, content)
-    with replacing(path) as part:
-        part.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
+    with replacing(path) as part, part.open("wb") as file:
+        file.write(hashlib.sha256(content.getbuffer()).digest())
+        file.write(content.getbuffer())
 
 
 def load_state(path: Path) -> dict[str, Any] | None:
     """The state that :func:`save_state` wrote, its tensors on the CPU; ``None`` where there is none.
 
     Raises :class:`DamagedError` for a file that is damaged, or was not written here, and another :class:`InputError`
-    for one that cannot be read: it may be whole.
+    for one that cannot be read, or loaded: it may be whole.
     """
     try:
         content = path.read_bytes()
@@ -140,13 +141,19 @@ def load_state(path: Path) -> dict[str, Any] | None:
         reason = getattr(error, "strerror", error)
         raise InputError(f"checkpoint {path} cannot be read ({reason}): name a file that can be") from error
     digest, body = content[:_DIGEST], content[_DIGEST:]
+    if hashlib.sha256(body).digest() != digest:
+        raise _damaged(path, "its digest does not fit")
     try:
-        if hashlib.sha256(body).digest() != digest:
-            raise ValueError("its digest does not fit")
         kept = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
-        if not isinstance(kept, dict) or kept.get("form") != _FORM or not isinstance(kept.get("state"), dict):
-            raise ValueError("it was written by another version")
-    except Exception as error:  # what is no state leads PyTorch's reader to errors of any kind
-        raise DamagedError(f"checkpoint {path} is damaged ({error}): remove it to train from the start") from error
+    except Exception as error:  # PyTorch has no kind of its own for memory that runs out
+        raise InputError(
+            f"checkpoint {path} is whole and cannot be loaded ({error}): free some memory, or name another file"
+        ) from OSError(error)  # as one that cannot be read: no fault of the run
+    if not isinstance(kept, dict) or kept.get("form") != _FORM or not isinstance(kept.get("state"), dict):
+        raise _damaged(path, "it was written by another version")
     state: dict[str, Any] = kept["state"]
     return state
+
+
+def _damaged(path: Path, why: str) -> DamagedError:
+    return DamagedError(f"checkpoint {path} is damaged ({why}): remove it to train from the start")
