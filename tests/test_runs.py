@@ -330,13 +330,22 @@ def test_tests_of_weights_join_the_record_of_their_training(store, tests_last):
     assert {e.protocol for e in found.evaluations} == {RUN.protocol, dense.protocol}
 
 
+def test_tests_of_older_weights_give_way_to_those_of_a_training(store):
+    own, other = (Evaluation(protocol, "held-out", {"top1": 50.0}) for protocol in (RUN.protocol, Protocol((40,))))
+    store.add(a_record(losses=(), evaluations=(own, other), measurements={"PCR": 50.0, "SCR": 50.0}))
+    store.add(a_record(measurements={"PCR": 10.0}))
+    found = store.find(RUN)
+    assert (found.error, found.error_under(other.protocol)) == (25.0, 50.0)
+    assert found.measurements == {"PCR": 10.0, "SCR": 50.0}
+
+
 @pytest.mark.parametrize("tests_last", [True, False])
 def test_tests_on_other_photographs_make_the_training_count_nowhere(store, tests_last):
     training = a_record(data={"train": "ab", "test": "cd"})
     tests = a_record(losses=(), data={"test": "ef", "test differs": "20 photographs instead of 30"})
     for record in (training, tests) if tests_last else (tests, training):
         store.add(record)
-    assert store.find(RUN).data == {"train": "ab"} | tests.data
+    assert store.find(RUN).data == training.data | tests.data | ({} if tests_last else training.data)
     assert store.find(RUN).of_other_photographs
 
 

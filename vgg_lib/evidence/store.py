@@ -60,7 +60,10 @@ class Store:
                 yield record
 
     def latest(self) -> dict[str, Record]:
-        """What is known of each run, by its key: the last record of its training, with all tests of its weights."""
+        """What is known of each run, by its key: the last record of its training, with all tests of its weights.
+
+        Tests that are older than the training add what it was not tested or measured on, and replace nothing.
+        """
         known: dict[str, Record] = {}
         for record in self:
             before = known.get(record.key)
@@ -68,8 +71,8 @@ class Store:
                 known[record.key] = record
             elif record.of_tests_alone:
                 known[record.key] = before.with_tests(record)
-            else:
-                known[record.key] = record.with_tests(before)
+            else:  # whatever was said before of the weights, the training's own word counts
+                known[record.key] = record.with_tests(before).with_tests(record)
         return known
 
     def find(self, run: Run) -> Record | None:
