@@ -202,6 +202,17 @@ def test_what_a_comparison_mixes_is_said():
     assert DEPTH.judge(known(ERRORS)).mixed == ()
 
 
+@pytest.mark.parametrize(("other", "mixed"), [("cd", ()), ("ef", ("2 data sets measured on",))])
+def test_a_comparison_of_what_was_measured_says_that_it_was_on_different_photographs(other, mixed):
+    arms = [arm(plain("D"), measured=f"{name}.error") for name in ("untrained", "transfer")]
+    first, second = ({"error": 30.0, "data": {"train": data, "test": "gh"}} for data in ("cd", other))
+    records = [
+        a_record(arms[0], seed, measurements={"untrained": first, "transfer": one, "boxes": {"data": {"train": "ij"}}})
+        for seed, one in enumerate((first, second))
+    ]
+    assert Superiority((arms[0],), arms[1], seeds=2).judge({one.key: one for one in records}).mixed == mixed
+
+
 ALL = list(dict.fromkeys(evidence.runs({}, 10)))
 OF_BOXES = list(evidence.runs_of_boxes({}, 5))
 

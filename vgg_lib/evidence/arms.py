@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from vgg_lib.evaluation.posteriors import top_errors
 from vgg_lib.evaluation.protocols import Protocol
@@ -49,9 +50,7 @@ class Arm:
         if len(records) < len(self.recipes):
             return math.nan
         if self.measured is not None:
-            value = records[0].measurements
-            for step in self.measured.split("."):
-                value = value.get(step, {})
+            value = _at(records[0], *self.measured.split("."))
             return float(value) if isinstance(value, int | float) else math.nan
         if not all(record.was_tested(self.protocol) for record in records):
             return math.nan
@@ -63,14 +62,24 @@ class Arm:
         return top_errors(sum(scores[1:], scores[0]), targets)["top1"]
 
 
+def _at(record: Record, *path: str) -> Any:
+    """What a record has measured beside the errors at that path; an empty dictionary where there is nothing."""
+    value: Any = record.measurements
+    for step in path:
+        value = value.get(step, {})
+    return value
+
+
 def arm(*recipes: Recipe, protocol: Protocol | None = None, measured: str | None = None) -> Arm:
     """An arm tested as its runs are by themselves (Table 3: densely at Q = S, or the middle of S), or otherwise."""
     return Arm(recipes, protocol or recipes[0].any_seed.protocol, measured)
 
 
 def mixed(arms: Iterable[Arm], known: Known, seeds: int) -> tuple[str, ...]:
-    """What the records of a comparison differ in that they should not: engines, processors, precisions, threads."""
-    records = [record for arm in arms for seed in range(seeds) for record in arm.records(known, seed)]
+    """What the records of a comparison differ in that they should not: engines, processors, precisions, photographs."""
+    of_arms = [(arm, record) for arm in arms for seed in range(seeds) for record in arm.records(known, seed)]
+    records = [record for _, record in of_arms]
+    measured_on = [_at(record, arm.measured.split(".")[0], "data") for arm, record in of_arms if arm.measured]
     differ: dict[str, set[object]] = {
         "engines": {record.origin and record.origin.engine for record in records},
         "processors": {(record.machine.get("device"), record.machine.get("processor")) for record in records},
@@ -78,5 +87,6 @@ def mixed(arms: Iterable[Arm], known: Known, seeds: int) -> tuple[str, ...]:
         "threads": {record.machine.get("threads") for record in records},
         "versions of PyTorch": {record.machine.get("torch") for record in records},
         "data": {tuple(sorted(record.data.items())) for record in records if record.outcome == "finished"},
+        "data sets measured on": {tuple(sorted(data.items())) for data in measured_on if data},
     }
     return tuple(f"{len(values)} {what}" for what, values in differ.items() if len(values) > 1)
