@@ -32,6 +32,7 @@ from vgg_lib.tasks.localisation import predict_boxes, train_boxes
 from vgg_lib.tasks.transfer import Transfer, Transferred, evaluate_pixels, evaluate_transfer
 from vgg_lib.training.loop import build, prepare, train
 from vgg_lib.training.parallel import Team
+from vgg_lib.training.photographs import photos_to_test, photos_to_train
 from vgg_lib.training.runs import make_run
 from vgg_lib.training.signals import signals_at
 from vgg_lib.training.trained import Trained
@@ -92,7 +93,8 @@ def test_the_untrained_net_is_that_of_the_runs_seed(monkeypatch, warm):
     run = dataclasses.replace(RUN, warm_start="0" * 16, warm_layers="all") if warm else RUN
     found = MEASURES["untrained"].take(Trained(run, net, ()), None)
     [expected] = evaluate_transfer(net, train, test, how)
-    assert found == {"error": expected.error, "cost": expected.cost}
+    data = {"train": train.fingerprint, "test": test.fingerprint}
+    assert found == {"error": expected.error, "cost": expected.cost, "data": data}
 
 
 def test_the_untrained_net_is_computed_with_where_the_trained_one_is(monkeypatch):
@@ -101,7 +103,7 @@ def test_the_untrained_net_is_computed_with_where_the_trained_one_is(monkeypatch
         return [Transferred("fc7", 0.0, {}, 1.0, 0.0)]
 
     devices = []
-    monkeypatch.setattr(measures, "_transfer_photos", lambda root: (None, None))
+    monkeypatch.setattr(measures, "_transfer_photos", lambda root: (embedded("train"), embedded("val")))
     monkeypatch.setattr(measures, "evaluate_transfer", seen)
     MEASURES["untrained"].take(Trained(RUN, untrained(RUN).to("meta"), ()), None)
     assert devices == ["meta"]
@@ -261,6 +263,19 @@ def test_a_net_of_photographs_without_boxes_is_told_which_measure_needs_them(tmp
     run = make_run("A", "laptop")
     with pytest.raises(InputError, match=r"'PCR-all' takes .* preset 'laptop' have none: measure a net of .*'quick'"):
         record_measures(untrained(run), run, ["PCR-all"], root=tmp_path)
+
+
+@pytest.mark.parametrize(("name", "own"), [("signals", True), (MEASURED, True), ("pixels", False)])
+def test_a_measure_of_other_photographs_than_the_published_ones_is_recorded_as_such(
+    photographs, monkeypatch, name, own
+):
+    run, root = photographs
+    quick = dataclasses.replace(MEASURES[name], take=lambda *of, progress: {}, check=lambda root: None)
+    monkeypatch.setitem(MEASURES, name, quick)
+    made = record_measures(untrained(run), run, [name], root=root)
+    photos = {"train": photos_to_train(run, root), "test": photos_to_test(run, root)}
+    assert made.data == ({k: v for what, of in photos.items() for k, v in of.identity(what).items()} if own else {})
+    assert made.of_other_photographs == own
 
 
 def test_an_unknown_measure_is_told_which_there_are():

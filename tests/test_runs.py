@@ -357,6 +357,14 @@ def test_of_tests_on_different_photographs_the_newer_count(store):
     assert store.find(RUN) == whole
 
 
+def test_tests_that_name_more_photographs_join_those_of_the_same(store):
+    dense = Evaluation(Protocol((40,)), "held-out", {"top1": 20.0})
+    store.add(a_record(losses=(), data={"test": "cd"}, evaluations=(dense,)))
+    store.add(a_record(losses=(), data={"train": "ab", "test": "cd"}, evaluations=(), measurements={"signals": {}}))
+    found = store.find(RUN)
+    assert (found.evaluations, found.measurements) == ((dense,), {"signals": {}})
+
+
 @pytest.mark.parametrize("place", range(3))
 def test_all_that_was_tested_and_measured_of_a_trainings_weights_is_known(store, place):
     tests = [a_record(losses=(), evaluations=(), measurements={name: 1.0}) for name in ("transfer", "boxes")]

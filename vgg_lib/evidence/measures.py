@@ -50,13 +50,14 @@ class Measure:
 
     With ``progress`` taking shows how far it is, where it takes long. Both raise :class:`InputError` where the data is
     missing. A net that diverged is measured only where ``of_diverged`` says so. ``fits`` says of which runs' nets there
-    is something that can be measured.
+    is something that can be measured; ``on_own`` that it looks at photographs which the run trains or is tested on.
     """
 
     take: Taking
     check: Callable[[str | Path | None], object] = lambda root: None
     of_diverged: bool = False
     fits: Callable[[Run], bool] = lambda run: True
+    on_own: bool = False
 
 
 def transfer(trained: Trained, root: str | Path | None = None, *, progress: bool = False) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def transfer(trained: Trained, root: str | Path | None = None, *, progress: bool
         "classes": last.errors,
         "layers": {layer: one.error for layer, one in of_net.items()},
         "cost": last.cost,
-        "data": {"train": train.fingerprint, "test": test.fingerprint},
+        "data": _fingerprints(train, test),
     }
 
 
@@ -81,8 +82,9 @@ def transfer_untrained(trained: Trained, root: str | Path | None = None, *, prog
     """What :func:`transfer` gives on the last hidden layer with the random weights of the run's seed."""
     net = untrained(trained.run, trained.net).to(next(trained.net.parameters()).device)
     how = dataclasses.replace(EVIDENCE, layers=("fc7",))
-    [last] = evaluate_transfer(net, *_transfer_photos(root), how, progress=progress)
-    return {"error": last.error, "cost": last.cost}
+    train, test = _transfer_photos(root)
+    [last] = evaluate_transfer(net, train, test, how, progress=progress)
+    return {"error": last.error, "cost": last.cost, "data": _fingerprints(train, test)}
 
 
 def transfer_of_pixels(trained: Trained, root: str | Path | None = None, *, progress: bool = False) -> dict[str, Any]:
@@ -93,7 +95,7 @@ def transfer_of_pixels(trained: Trained, root: str | Path | None = None, *, prog
         "error": found.error,
         "classes": found.errors,
         "cost": found.cost,
-        "data": {"train": train.fingerprint, "test": test.fingerprint},
+        "data": _fingerprints(train, test),
     }
 
 
@@ -110,6 +112,10 @@ def _transfer_photos(root: str | Path | None) -> tuple[Photos, Photos]:
             "as train/CLASS/*.jpg and test/CLASS/*.jpg"
         )
     return photo_folder(folder, "train"), photo_folder(folder, "test")
+
+
+def _fingerprints(train: Photos, test: Photos) -> dict[str, str]:
+    return {"train": train.fingerprint, "test": test.fingerprint}
 
 
 #: Table 8's three box nets, by the names that the paper has for them; the scale is that of the classifier's run.
@@ -140,7 +146,7 @@ def box_error(name: str) -> Measure:
         right = _found(trained, name, photos_to_train(trained.run, root), test, progress)
         return {"error": _error(right)}
 
-    return Measure(take)
+    return Measure(take, on_own=True)
 
 
 def boxes_on_photographs(trained: Trained, root: str | Path | None = None, *, progress: bool = False) -> dict[str, Any]:
@@ -159,7 +165,7 @@ def boxes_on_photographs(trained: Trained, root: str | Path | None = None, *, pr
         "right": {name: _digits(found) for name, found in right.items()},
         "single": _digits(torch.tensor([len(boxes) == 1 for boxes in test.boxes])),
         "trained_on": len(train),
-        "data": {"train": train.photos.fingerprint, "test": test.photos.fingerprint},
+        "data": _fingerprints(train.photos, test.photos),
     }
 
 
@@ -187,7 +193,7 @@ def boxes_on_carried_photographs(
         "boxes": {name: [[round(x, 1) for x in box] for box in some.tolist()] for name, some in boxes.items()},
         "errors": {name: error_of(some, test.boxes) for name, some in found.items()},
         "trained_on": len(train),
-        "data": {"train": train.photos.fingerprint, "test": test.photos.fingerprint},
+        "data": _fingerprints(train.photos, test.photos),
     }
 
 
@@ -293,11 +299,11 @@ def _shares(net: VGG, crops: Tensor) -> dict[str, float]:
 #: By the name that claims know them by.
 MEASURES = {
     **{name: box_error(name) for name in BOX_NETS},
-    "boxes on photographs": Measure(boxes_on_photographs, _box_file),
-    "boxes on carried photographs": Measure(boxes_on_carried_photographs, _box_file),
-    "neighbours": Measure(neighbours, fits=_has_neighbours),
+    "boxes on photographs": Measure(boxes_on_photographs, _box_file, on_own=True),
+    "boxes on carried photographs": Measure(boxes_on_carried_photographs, _box_file, on_own=True),
+    "neighbours": Measure(neighbours, fits=_has_neighbours, on_own=True),
     "pixels": Measure(transfer_of_pixels, _transfer_photos),
-    "signals": Measure(signals_on_the_way, of_diverged=True, fits=_starts_anew),
+    "signals": Measure(signals_on_the_way, of_diverged=True, fits=_starts_anew, on_own=True),
     "transfer": Measure(transfer, _transfer_photos),
     "untrained": Measure(transfer_untrained, _transfer_photos),
 }

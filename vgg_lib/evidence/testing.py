@@ -23,7 +23,7 @@ from vgg_lib.evidence.measures import MEASURES
 from vgg_lib.evidence.origin import origin
 from vgg_lib.evidence.records import Evaluation, Record, as_digits, pack_posteriors
 from vgg_lib.networks.model import VGG
-from vgg_lib.training.photographs import photos_to_test
+from vgg_lib.training.photographs import photos_to_test, photos_to_train
 from vgg_lib.training.runs import Run
 from vgg_lib.training.trained import Trained
 
@@ -165,6 +165,9 @@ def record_measures(
 ) -> Record:
     """Measure a net that ``run`` made by the measures of these names: a record of tests alone.
 
+    Where one of them looks at the run's photographs, the record says which they were, and in what they differ from
+    those that were published.
+
     Raises :class:`~vgg_lib.basics.errors.InputError` for an unknown name, for one that does not fit the run, and
     where what measuring needs is missing.
     """
@@ -177,7 +180,11 @@ def record_measures(
     began = time.perf_counter()
     trained = Trained(run, net, ())
     measured = {name: MEASURES[name].take(trained, root, progress=progress) for name in names}
-    return dataclasses.replace(_of_tests_alone(run, net, time.perf_counter() - began), measurements=measured)
+    made = _of_tests_alone(run, net, time.perf_counter() - began)
+    data: dict[str, str] = {}
+    if any(MEASURES[name].on_own for name in names):
+        data = photos_to_train(run, root).identity("train") | photos_to_test(run, root).identity("test")
+    return dataclasses.replace(made, measurements=measured, data=data)
 
 
 def _of_tests_alone(run: Run, net: VGG, seconds: float) -> Record:
