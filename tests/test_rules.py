@@ -202,6 +202,19 @@ def test_what_a_comparison_mixes_is_said():
     assert DEPTH.judge(known(ERRORS)).mixed == ()
 
 
+def test_nets_that_are_fused_are_not_tested_while_their_posteriors_are_not_kept():
+    fused = Arm((plain("A"), plain("D")), Protocol((73,)))
+    kept = pack_posteriors(torch.eye(10))
+    for posteriors in ((None, None), (kept, None), (None, kept)):
+        records = {}
+        for recipe, text in zip(fused.recipes, posteriors, strict=True):
+            labels = as_digits(torch.arange(10))
+            test = Evaluation(fused.protocol, "validation", {"top1": 0.0}, labels, labels, posteriors=text)
+            record = a_record(arm(recipe), 0, evaluations=(test,))
+            records[record.key] = record
+        assert math.isnan(fused.error(records, 0))
+
+
 @pytest.mark.parametrize(("other", "mixed"), [("cd", ()), ("ef", ("2 data sets measured on",))])
 def test_a_comparison_of_what_was_measured_says_that_it_was_on_different_photographs(other, mixed):
     arms = [arm(plain("D"), measured=f"{name}.error") for name in ("untrained", "transfer")]

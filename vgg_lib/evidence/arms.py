@@ -43,8 +43,9 @@ class Arm:
     def error(self, known: Known, seed: int) -> float:
         """The error in percent, chance for a run that diverged; nan while it is not known.
 
-        A net that diverged is not measured, so that what is ``measured`` stays nan for its seed: a claim about it is
-        undecided for ever once one run of its arms has diverged.
+        That of several nets is not known from tests that kept no posteriors. A net that diverged is not measured, so
+        that what is ``measured`` stays nan for its seed: a claim about it is undecided for ever once one run of its
+        arms has diverged.
         """
         records = self.records(known, seed)
         if len(records) < len(self.recipes):
@@ -57,7 +58,10 @@ class Arm:
         if len(records) == 1 or any(record.outcome == "diverged" for record in records):
             return max(record.error_under(self.protocol) for record in records)
         tests = [record.evaluation(self.protocol) for record in records]
-        scores = [unpack_posteriors(test.posteriors or "", records[0].classes) for test in tests]
+        kept = [test.posteriors for test in tests if test.posteriors]
+        if len(kept) < len(tests):
+            return math.nan
+        scores = [unpack_posteriors(text, records[0].classes) for text in kept]
         targets, _ = tests[0].answers()
         return top_errors(sum(scores[1:], scores[0]), targets)["top1"]
 
