@@ -1,5 +1,6 @@
 """Files are there whole or not at all."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,32 @@ def test_a_file_is_replaced_by_what_was_written(tmp_path):
     with replacing(path) as part:
         part.write_text("new")
     assert path.read_text() == "new"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_one_and_what_it_leads_to_is_written(tmp_path, there):
+    link, path = tmp_path / "link", tmp_path / "elsewhere" / "a.txt"
+    path.parent.mkdir()
+    link.symlink_to("elsewhere/a.txt")
+    if there:
+        path.write_text("old")
+    with replacing(link) as part:
+        part.write_text("new")
+    assert link.is_symlink() and path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("what", ["pipe", "a link to a pipe", "/dev/null", "a link to itself"])
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path, what):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "a link to a pipe").symlink_to("pipe")
+    (tmp_path / "a link to itself").symlink_to("a link to itself")
+    path = tmp_path / what
+    before = path.lstat()
+    for refuse in (lambda: replacing(path).__enter__(), lambda: check_writing(path)):
+        with pytest.raises(InputError, match=f"{what} is there and no file .* name another"):
+            refuse()
+    assert path.lstat().st_ino == before.st_ino
 
 
 def test_missing_folders_are_made(tmp_path):

@@ -26,9 +26,9 @@ def is_file(path: Path) -> bool:
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` to write to; moved into place when the block ends well.
 
-    A leading ``~`` is the user's home folder. When the block raises, for whatever reason, the temporary file is removed
-    and ``path`` is as it was. Raises :class:`InputError` for what is a folder, and in place of an :class:`OSError` of
-    writing: a full disk, a read-only folder.
+    A leading ``~`` is the user's home folder; of a link, what it leads to is replaced. When the block raises, for
+    whatever reason, the temporary file is removed and ``path`` is as it was. Raises :class:`InputError` for what is a
+    folder, or else no file, and in place of an :class:`OSError` of writing: a full disk, a read-only folder.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -42,8 +42,8 @@ def replacing(path: Path) -> Iterator[Path]:
         yield part
         with part.open("rb+") as file:
             os.fsync(file.fileno())
-        part.replace(path)
-        _on_disk(path.parent)
+        part.replace(_led_to(path))
+        _on_disk(part.parent)
 
 
 def check_writing(path: Path) -> None:
@@ -56,15 +56,23 @@ def check_writing(path: Path) -> None:
 def _part_of(path: Path) -> Iterator[Path]:
     if not path.name or is_folder(path):
         raise InputError(f"{path} is a folder: name a file in it")
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    real = _led_to(path)
+    if os.path.lexists(real) and not is_file(real):
+        raise InputError(f"{path} is there and no file (a device, a pipe, a link to itself): name another")
+    part = real.with_name(f".{real.name}.{secrets.token_hex(8)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        real.parent.mkdir(parents=True, exist_ok=True)
         yield part
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error}): {way_out(path)}") from error
     finally:
         with suppress(OSError):  # no folder, or none to write to: then no file either
             part.unlink()
+
+
+def _led_to(path: Path) -> Path:
+    """Where a link leads, or the path itself."""
+    return Path(os.path.realpath(path))
 
 
 def _on_disk(folder: Path) -> None:
