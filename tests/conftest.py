@@ -1,5 +1,6 @@
 """What several tests share: no progress bars, a small fake Imagenette, a cache of one's own, a full disk, an agenda."""
 
+import errno
 import os
 
 os.environ["TQDM_DISABLE"] = "1"
@@ -81,6 +82,22 @@ def full_disk() -> Callable[[int], AbstractContextManager[None]]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     return limited
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """``closed(folder)`` lets nobody look into a folder of that name, as permissions do not keep root from it."""
+
+    def close(folder: Path) -> None:
+        def refuse(path: Path) -> Iterator[Path]:
+            if path.name == folder.name:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return iterdir(path)
+
+        iterdir = Path.iterdir
+        monkeypatch.setattr(Path, "iterdir", refuse)
+
+    return close
 
 
 @pytest.fixture

@@ -65,6 +65,14 @@ def test_halves_are_both_there_or_nothing_else_is(write, tmp_path):
     assert not has_halves(tmp_path / "none") and not has_halves("a" * 300)
 
 
+@pytest.mark.parametrize("name", ["pets", "train", "ant"])
+def test_a_folder_that_cannot_be_read_is_named(write, closed, name):
+    root = write("train", "test")
+    closed(root / name)
+    with pytest.raises(InputError, match=rf"{name} cannot be read \(Permission denied\): check its permissions"):
+        photo_folder(root, "train")
+
+
 def test_what_is_hidden_or_no_photograph_is_passed_over(write):
     root = write("train", "test")
     before = photo_folder(root, "train")

@@ -286,6 +286,14 @@ def a_folder(path):
     path.mkdir()
 
 
+@pytest.mark.parametrize("name", ["train", "n01440764"])
+def test_a_folder_that_cannot_be_read_is_named(fake_imagenette, closed, name):
+    root = fake_imagenette()
+    closed(root / name)
+    with pytest.raises(InputError, match=rf"{name} cannot be read \(Permission denied\): check its permissions"):
+        imagenette("train", root)
+
+
 @pytest.mark.parametrize("damage", [no_link, a_folder])
 def test_a_file_that_cannot_be_read_is_named(fake_imagenette, damage):
     root = fake_imagenette()

@@ -88,6 +88,15 @@ def test_a_folder_is_its_photographs(vgg_lib, tmp_path):
     assert (said.code, said.out.splitlines()[::2]) == (0, ["trip/a.PNG", "trip/b.png"])
 
 
+def test_a_folder_that_cannot_be_read_does_not_keep_the_others_from_an_answer(vgg_lib, tmp_path, closed):
+    (tmp_path / "trip").mkdir()
+    closed(tmp_path / "trip")
+    thing(tmp_path / "a.png")
+    said = vgg_lib("predict", "trip", "a.png", "--top", 1)
+    assert (said.code, said.out.splitlines()[0]) == (1, "a.png")
+    assert "vgg-lib: trip cannot be read (Permission denied): check its permissions" in said.err
+
+
 @pytest.mark.parametrize("name", ["~", "~/a.png"])
 def test_photographs_may_be_in_the_home_folder(vgg_lib, tmp_path, name):
     thing(tmp_path / "a.png")

@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from vgg_lib.basics.errors import InputError
+from vgg_lib.basics.files import inside
 from vgg_lib.data.photos import Photos
 
 #: What each archive unpacks to, by the name torchvision gives its size.
@@ -58,13 +59,13 @@ def photographs_in(folder: Path) -> list[Path]:
     strange = [path for path in _visible(folder) if path.is_dir() and path.name not in CLASSES]
     photos: list[Path] = []
     for wnid, name in CLASSES.items():
-        inside = list(_visible(folder / wnid)) if (folder / wnid).is_dir() else []
-        found = [path for path in inside if path.suffix.lower() == ".jpeg"]
+        there = list(_visible(folder / wnid)) if (folder / wnid).is_dir() else []
+        found = [path for path in there if path.suffix.lower() == ".jpeg"]
         if not found:
             raise InputError(
                 f"{folder} has no photographs of class {wnid} ({name}): remove the data set and get it again"
             )
-        strange += [path for path in inside if path.suffix.lower() != ".jpeg"]
+        strange += [path for path in there if path.suffix.lower() != ".jpeg"]
         photos += found
     if strange:
         names = ", ".join(str(path.relative_to(folder)) for path in strange[:3])
@@ -74,11 +75,7 @@ def photographs_in(folder: Path) -> list[Path]:
 
 
 def _visible(folder: Path) -> Iterator[Path]:
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        raise InputError(f"{folder} cannot be read ({error.strerror}): replace or remove it") from error
-    return (path for path in entries if not path.name.startswith(".") and path.name not in _LITTER)
+    return (path for path in inside(folder) if not path.name.startswith(".") and path.name not in _LITTER)
 
 
 def differences(split: str, labels: Tensor, size: str, fingerprint: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from vgg_lib.basics.errors import InputError, check_choice
-from vgg_lib.basics.files import is_folder
+from vgg_lib.basics.files import inside, is_file, is_folder
 from vgg_lib.basics.folders import cache_folder, expanded
 from vgg_lib.data.decoding import is_photograph
 from vgg_lib.data.imagenette import digest_of
@@ -29,8 +29,8 @@ def photo_folder(root: str | Path, split: str) -> Photos:
     Classes are in the order of their names, photographs too; each one's name is ``CLASS/file``. What is hidden, and
     files that are no photographs by their ending, are passed over.
 
-    Raises :class:`InputError` when there is no such folder, one half of the first layout is missing, the two halves
-    have different classes, or a class has no photograph, or none in this half.
+    Raises :class:`InputError` when there is no such folder, one cannot be read, one half of the first layout is
+    missing, the two halves have different classes, or a class has no photograph, or none in this half.
     """
     check_choice("split", split, ("train", "test"))
     root = expanded(root)
@@ -104,7 +104,7 @@ def _for_testing(path: Path) -> bool:
 
 
 def _folders(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return [path.name for path in inside(folder) if is_folder(path) and not path.name.startswith(".")]
 
 
 def _classes(folder: Path) -> list[str]:
@@ -117,7 +117,7 @@ def _classes(folder: Path) -> list[str]:
 def _photographs(folder: Path, classes: list[str]) -> list[Path]:
     paths = []
     for name in classes:
-        found = [path for path in sorted((folder / name).iterdir()) if is_photograph(path) and path.is_file()]
+        found = [path for path in inside(folder / name) if is_photograph(path) and is_file(path)]
         if not found:
             raise InputError(f"{folder / name} holds no photographs: remove the folder, or add some")
         paths += found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vgg_lib.basics.errors import InputError
-from vgg_lib.basics.files import is_folder
+from vgg_lib.basics.files import inside, is_folder
 from vgg_lib.basics.folders import expanded
 from vgg_lib.data.decoding import decode, is_photograph
 from vgg_lib.evaluation.posteriors import posteriors
@@ -41,17 +41,21 @@ def protocol_of(net: VGG, weights: str | Path | None = None) -> Protocol:
 def photographs(given: Iterable[str]) -> Iterator[str]:
     """The photographs that are meant: a folder stands for those in it that are not hidden, in the order of names.
 
-    A folder without any stands for itself, and :func:`predict` says so. A leading ``~`` is the user's home folder.
+    A folder without any stands for itself, and so does one that cannot be read: :func:`predict` says so. A leading
+    ``~`` is the user's home folder.
     """
     for name in given:
         there = str(expanded(name)) if name.startswith("~") else name  # a path of a web address is none any more
-        yield from _photographs_in(there) or [there]
+        found: list[str] = []
+        with suppress(InputError):
+            found = _photographs_in(there)
+        yield from found or [there]
 
 
 def _photographs_in(name: str) -> list[str]:
     """The photographs in the folder of that name; none where there is no such folder."""
-    inside = sorted(Path(name).iterdir()) if name and is_folder(Path(name)) else []
-    return [str(path) for path in inside if is_photograph(path)]
+    there = inside(Path(name)) if name and is_folder(Path(name)) else []
+    return [str(path) for path in there if is_photograph(path)]
 
 
 def predict(
@@ -77,7 +81,7 @@ def predict(
 
 
 def _check(photo: str) -> None:
-    """Refuse an empty name, and a folder in which :func:`photographs` found none."""
+    """Refuse an empty name, and a folder in which :func:`photographs` found none, or could not look."""
     if not photo:
         raise InputError("a name is empty: name a photograph, or a folder of them")
     if is_folder(Path(photo)) and not _photographs_in(photo):
