@@ -19,7 +19,7 @@ from helpers.processes import until
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.augmentation import as_drawn
 from vgg_lib.evidence.store import Store
-from vgg_lib.training import batches, checkpoints, loop
+from vgg_lib.training import batches, checkpoints, loop, parallel
 from vgg_lib.training.loop import train
 from vgg_lib.training.parallel import Team
 from vgg_lib.training.runs import make_run
@@ -157,6 +157,23 @@ def test_one_process_looks_at_the_held_out_tenth_for_both(found):
 def test_what_one_process_cannot_use_ends_both(found, which, says):
     for each in found:
         assert says in each["errors"][which]
+
+
+@pytest.mark.parametrize("missing", ["RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"])
+def test_several_processes_that_torchrun_did_not_start_are_refused(monkeypatch, missing):
+    told = {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "MASTER_ADDR": "localhost", "MASTER_PORT": "0"}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv(missing)
+    monkeypatch.setattr(parallel.dist, "init_process_group", lambda *_: pytest.fail("waits for the other process"))
+    with pytest.raises(InputError, match=f"WORLD_SIZE is 2 and {missing} is not set: start it with torchrun, or unset"):
+        parallel.join_team(torch.device("cpu"))
+
+
+def test_no_processes_are_no_team(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "0")
+    with pytest.raises(InputError, match="WORLD_SIZE is '0', and not a number of processes: unset it"):
+        parallel.join_team(torch.device("cpu"))
 
 
 def first_batches(count, size=1, rank=0, done=0):

@@ -15,6 +15,6 @@ def leads() -> bool:
 def processes() -> int:
     """How many processes ``torchrun`` started, on all hosts; raises :class:`InputError` where that is no number."""
     told = os.environ.get("WORLD_SIZE") or "1"
-    if not told.isdecimal():
+    if not told.isdecimal() or int(told) == 0:
         raise InputError(f"the variable WORLD_SIZE is {told!r}, and not a number of processes: unset it")
     return int(told)

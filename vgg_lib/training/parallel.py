@@ -106,10 +106,16 @@ class Team:
 def join_team(device: torch.device) -> Team:
     """The team that ``torchrun`` started, or this process alone on ``device``.
 
-    Raises :class:`InputError` where there are fewer GPUs than processes on this host.
+    Raises :class:`InputError` where the environment tells of several processes and not of which this is, and where
+    there are fewer GPUs than processes on this host.
     """
     if processes() == 1:
         return Team(device)
+    for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
+        if not os.environ.get(name):
+            raise InputError(
+                f"WORLD_SIZE is {processes()} and {name} is not set: start it with torchrun, or unset WORLD_SIZE"
+            )
     if device.type == "cuda":
         local, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
         if local >= gpus:
