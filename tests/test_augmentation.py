@@ -133,7 +133,12 @@ def test_crops_are_placed_by_each_images_rescaled_size(sizes, seed):
         assert int(crops.left[i]) == int(u[2, i] * (columns - 16 + 1))
 
 
-@pytest.mark.parametrize("scale", [31, (31, 40), (40, 39)])
+def test_a_range_that_ends_before_it_begins_is_refused():
+    with pytest.raises(InputError, match=r"training scale \(40, 39\) ends before it begins: choose \(39, 40\)"):
+        draw_crops([(40, 40)], (40, 39), 32, generator())
+
+
+@pytest.mark.parametrize("scale", [31, (31, 40)])
 def test_a_scale_that_cannot_hold_the_crop_is_refused(scale):
     with pytest.raises(InputError, match="does not hold a crop of 32 pixels: choose S of 32 or more"):
         draw_crops([(50, 50)], scale, 32, generator())

@@ -160,6 +160,7 @@ def test_a_choice_goes_to_the_run_or_to_its_preset():
         ({"preset_name": "huge"}, "unknown preset 'huge': choose from quick, laptop, paper"),
         ({"colour": 1}, "unknown field of a run 'colour': choose from"),
         ({"train_on": "val"}, "train_on is 'val': choose 'nine-tenths' or 'all'"),
+        ({"scale": (54, 36)}, r"training scale \(54, 36\) ends before it begins: choose \(36, 54\)"),
         ({"scale": 31}, "training scale 31 does not hold the crop of 32 .* choose one of 36, 54"),
         ({"scale": 10**7}, "training scale 10000000 is too large: choose 4096 pixels or fewer"),
         ({"scale": (72, 36)}, r"training scale \(72, 36\)"),

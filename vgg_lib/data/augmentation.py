@@ -11,7 +11,7 @@ from torch import Tensor
 from vgg_lib.basics.errors import InputError
 from vgg_lib.data.given import as_images
 from vgg_lib.data.images import Images
-from vgg_lib.data.rescaling import Crops, rescaled_sizes
+from vgg_lib.data.rescaling import Crops, ends, rescaled_sizes
 
 #: The deviation of the random weights on the principal components (Krizhevsky et al., 2012, §4.1).
 COLOUR_DEVIATION = 0.1
@@ -48,10 +48,10 @@ def draw_crops(
     ``sizes`` are the images' heights and widths before rescaling, ``(N, 2)``. The draws do not depend on them, so
     that two networks trained with the same seed see the same crops.
 
-    Raises :class:`InputError` when S can fall below the crop.
+    Raises :class:`InputError` when S can fall below the crop, or its range is turned around.
     """
-    smallest, largest = (scale, scale) if isinstance(scale, int) else scale
-    if not crop <= smallest <= largest:
+    smallest, largest = ends(scale)
+    if smallest < crop:
         raise InputError(f"training scale {scale} does not hold a crop of {crop} pixels: choose S of {crop} or more")
     u = torch.rand(4, len(sizes), generator=generator)  # at most 1 - 2⁻²⁴: no product is rounded up to its end
     side = smallest + (u[0] * (largest - smallest + 1)).long()
@@ -81,7 +81,7 @@ def draw(
 ) -> Draws:
     """What :func:`training_batch` draws, in its order, without a look at any pixel.
 
-    Raises :class:`InputError` when S can fall below the crop.
+    Raises :class:`InputError` when S can fall below the crop, or its range is turned around.
     """
     crops = draw_crops(images.sizes, scale, crop, generator)
     return Draws(crops, colour.draw(len(images), generator) if colour is not None else None)
@@ -102,7 +102,7 @@ def training_batch(
     Krizhevsky's do. ``dtype`` is that of the sums and products that resample decoded photographs: bfloat16, where
     the processor multiplies it, takes two thirds of the time, and differs by a quarter of a grey level on average.
 
-    Raises :class:`InputError` when S can fall below the crop.
+    Raises :class:`InputError` when S can fall below the crop, or its range is turned around.
     """
     images = as_images(images)
     return as_drawn(images, draw(images, scale, crop, generator, colour), scale, crop, dtype)

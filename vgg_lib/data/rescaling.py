@@ -32,6 +32,18 @@ def middle(scale: Scale) -> int:
     return scale if isinstance(scale, int) else (sum(scale) + 1) // 2
 
 
+def ends(scale: Scale) -> tuple[int, int]:
+    """The smallest and the largest side of a scale; raises :class:`InputError` for a range that is turned around.
+
+    >>> ends(73), ends((73, 146))
+    ((73, 73), (73, 146))
+    """
+    smallest, largest = (scale, scale) if isinstance(scale, int) else scale
+    if smallest > largest:
+        raise InputError(f"training scale {scale} ends before it begins: choose {(largest, smallest)}")
+    return smallest, largest
+
+
 def rescaled_size(height: int, width: int, smallest_side: int) -> tuple[int, int]:
     """Size of an image rescaled isotropically so that its smallest side is S (§3.1), in pixels.
 

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.basics.fields import Seed, check_fields
-from vgg_lib.data.rescaling import LARGEST_SCALE, Scale, middle
+from vgg_lib.data.rescaling import LARGEST_SCALE, Scale, ends, middle
 from vgg_lib.evaluation.protocols import Protocol
 from vgg_lib.networks.initialisation import Initialisation
 from vgg_lib.networks.table import NETWORKS, Network, resolve
@@ -49,8 +49,8 @@ class Run:
         if self.layers is None:
             object.__setattr__(self, "layers", resolve(self.network))
         check_fields(self)
-        smallest, largest = (self.scale, self.scale) if isinstance(self.scale, int) else self.scale
-        if not self.preset.crop <= smallest <= largest:
+        smallest, largest = ends(self.scale)
+        if smallest < self.preset.crop:
             raise InputError(
                 f"training scale {self.scale} does not hold the crop of {self.preset.crop} pixels of preset "
                 f"{self.preset.name!r}: choose one of {', '.join(map(str, self.preset.scales))}"
