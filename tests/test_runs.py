@@ -179,7 +179,11 @@ def test_a_choice_goes_to_the_run_or_to_its_preset():
         ({"seed": 2**63}, f"seed is {2**63}: choose a whole number of 0 or more, below 2"),
         ({"seed": 10**23}, f"seed is {10**23}: choose a whole number"),
         ({"scale": "36"}, "scale is '36': choose a whole number, or a tuple of 2"),
-        ({"initialisation": "he"}, "initialisation is 'he': choose one of type Initialisation"),
+        (
+            {"initialisation": "he"},
+            r"initialisation is 'he': choose one of type Initialisation, "
+            r"such as Initialisation\(kind='he', sigma=None\) of vgg_lib\.networks\.initialisation",
+        ),
         ({"warm_layers": "all"}, "copies the layers of a trained net: say in warm_start of which"),
         ({"warm_start": "A"}, "warm_start is 'A': choose the key of a run"),
         ({"schedule": "plateau", "train_on": "all"}, "plateau schedule watches .* choose train_on='nine-tenths'"),

@@ -76,7 +76,13 @@ def choices(hint: Any) -> str:
             return f"a tuple, each of it {choices(args[0])}"
         return f"a tuple of {len(args)}: {', '.join(map(choices, args))}"
     words = {int: "a whole number", float: "a number", bool: "True or False", str: "a name"}
-    return words.get(hint) or f"one of type {hint.__name__}"
+    return words.get(hint) or f"one of type {hint.__name__}{_example(hint)} of {hint.__module__}"
+
+
+def _example(kind: type[Any]) -> str:
+    """A dataclass as it is made without a word, where it can be."""
+    needs = any(field.default is dataclasses.MISSING for field in dataclasses.fields(kind))
+    return "" if needs else f", such as {kind()!r}"
 
 
 def _bounds(meta: Meta) -> str:
