@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.svm import LinearSVC
@@ -268,6 +269,18 @@ def test_without_scikit_learn_it_is_said_before_features_are_made(no_scikit_lear
 
 def embedded_sets(count=60):
     return embedded("train").take(torch.arange(count)), embedded("val").take(torch.arange(count))
+
+
+@pytest.mark.parametrize("form", [Image.fromarray, lambda a: a, lambda a: [Image.fromarray(a)], lambda a: a[None]])
+def test_features_are_of_whatever_posteriors_takes(form):
+    pixels = noise(3, 32, 40)
+    found = features(small_net(), form(pixels.permute(1, 2, 0).numpy()))
+    assert torch.equal(found, features(small_net(), pixels[None]))
+
+
+def test_a_strip_has_no_features():
+    with pytest.raises(InputError, match=r"1×200 pixels is more than 30 times as long as wide, .* Q = 32: crop it"):
+        features(small_net(), ImageList([noise(3, 32, 32), noise(3, 1, 200)]))
 
 
 def test_errors_are_those_of_the_svm_on_the_features():

@@ -143,14 +143,19 @@ def _fused(nets: nn.Module | Sequence[nn.Module], protocol: Protocol) -> list[VG
     return fused
 
 
-def _under(nets: Sequence[VGG], images: Tensor, protocol: Protocol) -> Tensor:
-    """Average over nets, scales and mirror images of photographs of one size."""
+def check_length(images: Tensor, scale: int) -> None:
+    """Refuse images of one size, ``(N, 3, H, W)``, that are strips, huge at a smallest side of ``scale`` pixels."""
     height, width = images.shape[-2:]
     if max(height, width) > LONGEST * min(height, width):
         raise InputError(
             f"an image of {height}×{width} pixels is more than {LONGEST} times as long as wide, and would be huge at "
-            f"Q = {max(protocol.scales)}: crop it"
+            f"Q = {scale}: crop it"
         )
+
+
+def _under(nets: Sequence[VGG], images: Tensor, protocol: Protocol) -> Tensor:
+    """Average over nets, scales and mirror images of photographs of one size."""
+    check_length(images, max(protocol.scales))
     devices = [next(net.parameters()).device for net in nets]  # which may differ
     total = []
     for scale in protocol.scales:

@@ -13,10 +13,11 @@ from torch.nn import functional
 from vgg_lib.basics import machine
 from vgg_lib.basics.errors import InputError, check_choice
 from vgg_lib.basics.progress import bar
-from vgg_lib.data.given import as_images
+from vgg_lib.data.given import Picture, as_images
 from vgg_lib.data.images import Images
+from vgg_lib.data.photos import Photos
 from vgg_lib.data.rescaling import LARGEST_SCALE, rescale
-from vgg_lib.evaluation.posteriors import PIXELS_AT_ONCE, head_maps
+from vgg_lib.evaluation.posteriors import PIXELS_AT_ONCE, check_length, head_maps
 from vgg_lib.networks.model import VGG
 
 #: Pixels of photographs as they come that are put together: 50 MB of them.
@@ -50,7 +51,7 @@ def layer_maps(net: VGG, x: Tensor) -> Iterator[tuple[str, Tensor]]:
 
 def features(
     net: VGG,
-    images: Images | Tensor,
+    images: Images | Photos | Picture | Sequence[Picture],
     layer: str = "fc7",
     *,
     scales: Sequence[int] | None = None,
@@ -69,7 +70,7 @@ def features(
 @torch.inference_mode()
 def features_of_layers(
     net: VGG,
-    images: Images | Tensor,
+    images: Images | Photos | Picture | Sequence[Picture],
     layers: Sequence[str],
     *,
     scales: Sequence[int] | None = None,
@@ -79,7 +80,7 @@ def features_of_layers(
 ) -> dict[str, Tensor]:
     """Descriptors of photographs as App. B makes them, for each of several layers at the cost of the last one.
 
-    ``images`` are uint8 RGB ``(N, 3, H, W)``, or photographs of any sizes. Each is rescaled isotropically to smallest
+    ``images`` are what :func:`~vgg_lib.data.given.as_images` takes. Each is rescaled isotropically to smallest
     side Q, the net is applied densely, and the layer's activations are averaged over space, then over the image and its
     mirror. Descriptors of several Q (``scales``; the net's crop alone where none are given) are averaged, or stacked,
     which keeps scales apart at the cost of a longer descriptor: the paper finds both alike on VOC, and stacking better
@@ -88,17 +89,18 @@ def features_of_layers(
     channels, times the number of scales where they are stacked. The net's own preprocessing is applied, dropout is off.
 
     Raises :class:`InputError` for an unknown layer, no scale, one below the net's crop or above
-    :data:`~vgg_lib.data.rescaling.LARGEST_SCALE`, an unknown way to combine, and images that are not
-    uint8 ``(N, 3, H, W)``.
+    :data:`~vgg_lib.data.rescaling.LARGEST_SCALE`, an unknown way to combine, images that are not uint8 RGB, and one
+    that is far longer than wide.
     """
     scales = (net.image_size,) if scales is None else tuple(scales)
-    _check(net, images, layers, scales, combine)
     images, was_training, parts = as_images(images), net.training, []
+    _check(net, images, layers, scales, combine)
     net.eval()
     try:
         with bar(len(images), "features", "photo", shown=progress, leave=False) as done:
             for part in torch.arange(len(images)).split(max(1, PIXELS_AT_ONCE // max(scales) ** 2)):
                 for batch in _of_one_size(images.load(part)):
+                    check_length(batch, max(scales))
                     parts.append(_descriptors(net, batch, layers, scales, combine, mirror))
                 done.update(len(part))
     finally:
@@ -114,7 +116,7 @@ def _of_one_size(batches: Iterable[Tensor]) -> Iterator[Tensor]:
             yield torch.cat(some)
 
 
-def _check(net: VGG, images: Images | Tensor, layers: Sequence[str], scales: Sequence[int], combine: str) -> None:
+def _check(net: VGG, images: Images, layers: Sequence[str], scales: Sequence[int], combine: str) -> None:
     if not layers:
         raise InputError("no layer to take features of: name one or more, such as 'fc7'")
     for layer in layers:
