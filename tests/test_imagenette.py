@@ -1,8 +1,11 @@
 """Imagenette on a small fake of its folder layout: found, checked, decoded once."""
 
+import http.client
 import os
+import re
 import shutil
 import sys
+import tarfile
 import urllib.error
 from pathlib import Path
 
@@ -159,13 +162,22 @@ def test_unknown_splits_and_sizes_are_refused(split, size):
         imagenette(split, size=size)
 
 
-def test_a_failing_download_says_how_to_get_the_data_and_leaves_nothing(cache, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        urllib.error.URLError("no route to host"),
+        http.client.IncompleteRead(b"", 99_003_388),
+        tarfile.ReadError("not a gzip file"),
+    ],
+)
+def test_a_failing_download_says_how_to_get_the_data_and_leaves_nothing(cache, monkeypatch, error):
     def breaks_off(url, root, **_):
         (Path(root) / "imagenette2-160.tgz").write_bytes(b"the first half")
-        raise urllib.error.URLError("no route to host")
+        raise error
 
     monkeypatch.setattr(torchvision.datasets.imagenette, "download_and_extract_archive", breaks_off)
-    with pytest.raises(InputError, match=r"no route to host.*: set VGG_LIB_DATA to .* or run `vgg-lib download`"):
+    says = rf"{re.escape(str(error))}\): set VGG_LIB_DATA to .* or run `vgg-lib download`"
+    with pytest.raises(InputError, match=says):
         imagenette("train")
     assert list(cache.iterdir()) == []
 

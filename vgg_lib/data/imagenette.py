@@ -11,7 +11,9 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
+from tarfile import TarError
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -86,7 +88,7 @@ def download(size: str = "160px") -> Path:
         with aside_in as aside:
             Imagenette(aside, split="train", size=size, download=True)
             (Path(aside) / folder).replace(cache / folder)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, HTTPException, TarError) as error:
         if is_folder(cache / folder):  # another download was faster
             return cache
         raise InputError(
