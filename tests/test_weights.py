@@ -44,6 +44,16 @@ def test_a_net_comes_back_from_its_file(net, path):
     torch.testing.assert_close(again(x), net.eval()(x))
 
 
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
+def test_a_file_may_be_read_by_whom_its_user_lets_read(path, umask):
+    before = os.umask(umask)
+    try:
+        save_net(small(), path)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+
+
 def test_a_tilde_is_the_home_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     net, run = small(), make_run("A", "quick")

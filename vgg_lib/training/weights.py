@@ -62,9 +62,11 @@ def write(tensors: dict[str, Tensor], described: dict[str, Any], path: str | Pat
     path = expanded(path)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as part:
+        part.touch()
+        usual = part.stat().st_mode
         try:
             save_file(tensors, part, metadata={_ENTRY: json.dumps(described)})
-            part.chmod(0o644)  # safetensors writes for the owner alone
+            part.chmod(usual)  # safetensors writes for the owner alone
         except SafetensorError as error:
             raise OSError(error) from error
     return path
