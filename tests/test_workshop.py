@@ -2,15 +2,18 @@
 
 import errno
 import os
+import threading
 
 import pytest
 import torch
+from filelock import FileLock
 from helpers.records import a_record
 from helpers.tiny import DIVERGING, FAILING, LONG, tiny
 
 from vgg_lib.basics.errors import InputError
 from vgg_lib.evaluation.protocols import Protocol
 from vgg_lib.evidence import testing
+from vgg_lib.evidence import workshop as evidence_workshop
 from vgg_lib.evidence.origin import origin
 from vgg_lib.evidence.testing import Wanted, failed
 from vgg_lib.evidence.workshop import BusyError
@@ -24,6 +27,17 @@ def test_a_run_that_another_process_trains_is_left_alone(workshop, store):
     with workshop.lock(RUN), pytest.raises(BusyError, match=f"run {RUN.key} is being trained by another process"):
         workshop.do(RUN, store)
     assert not store.path.exists()
+
+
+def test_who_only_looks_whether_a_run_is_trained_keeps_nobody_from_training_it(workshop, monkeypatch):
+    monkeypatch.setattr(evidence_workshop, "PATIENCE", 60)  # of a machine so busy that the look takes long
+    with workshop.lock(RUN):
+        pass
+    look = FileLock(workshop.folder / f"{RUN.key}.lock", thread_local=False)
+    look.acquire()
+    threading.Timer(0.1, look.release).start()
+    with workshop.lock(RUN):
+        assert workshop.is_being_trained(RUN)  # at once: it waits for nobody
 
 
 def test_what_is_wanted_of_a_net_stands_in_its_record(workshop, store):

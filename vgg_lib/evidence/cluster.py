@@ -111,7 +111,7 @@ class ClusterQueue:
                 return
             with ExitStack() as lock:
                 try:
-                    lock.enter_context(self.agenda.workshop.lock(run))
+                    lock.enter_context(self.agenda.workshop.lock(run, wait=False))
                 except BusyError:  # by a worker of this queue, or by another queue
                     continue
                 known = self.agenda.known()

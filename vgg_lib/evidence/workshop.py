@@ -23,6 +23,9 @@ from vgg_lib.training.runs import Run
 from vgg_lib.training.trained import Trained
 from vgg_lib.training.weights import load_net, save_net
 
+#: Seconds to wait for a run that another process may only look at, and not train.
+PATIENCE = 0.1
+
 
 class BusyError(InputError):
     """Another process is training the run."""
@@ -66,9 +69,12 @@ class Workshop:
         return self.folder / f"{key}.safetensors"
 
     @contextmanager
-    def lock(self, run: Run) -> Iterator[None]:
-        """Keep other processes from training the run; raises :class:`BusyError` while one of them does."""
-        lock = FileLock(self._lock(run), timeout=0)
+    def lock(self, run: Run, *, wait: bool = True) -> Iterator[None]:
+        """Keep other processes from training the run; raises :class:`BusyError` while one of them does.
+
+        It waits a moment for one that only looks whether the run is trained; without ``wait`` it raises for that too.
+        """
+        lock = FileLock(self._lock(run), timeout=PATIENCE if wait else 0)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()
@@ -88,7 +94,7 @@ class Workshop:
         if not self._lock(run).exists():
             return False
         try:
-            with self.lock(run):
+            with self.lock(run, wait=False):
                 return False
         except BusyError:
             return True
