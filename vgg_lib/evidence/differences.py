@@ -17,7 +17,10 @@ PHOTOGRAPHS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Two errors of the paper, in percent. ``words`` says which; ``one_net`` that one net was tested in two ways."""
+    """Two errors of the paper, in percent. ``words`` says which.
+
+    ``one_net`` says that one net has part in both: tested in two ways, or alone and then fused with another.
+    """
 
     words: str
     baseline: float
@@ -84,7 +87,7 @@ def the_papers() -> dict[str, Difference]:
         "multi-scale": Difference("D at one Q − D at three", one, several, one_net=True),
         "dense-vs-crops": Difference("D dense − D on crops", dense, crops, one_net=True),
         "complementary": Difference("D on crops − D both ways", min(dense, crops), both, one_net=True),
-        "fusion": Difference("D alone − D with E", single, error_of(6, ensemble="D+E [256;512], dense"), True),
+        "fusion": Difference("D alone − D with E", single, error_of(6, ensemble="D+E [256;512], dense"), one_net=True),
         "class-boxes": Difference("one shared box − a box per class", shared, of_class),
         "tuned-boxes": Difference("only FC layers tuned − all tuned", of_class, tuned),
     }
