@@ -14,7 +14,7 @@ from vgg_lib.commands.shared import Weights, check_apart, net_in, weights_or_bes
 from vgg_lib.data.decoding import is_photograph
 from vgg_lib.data.folder import has_halves, photo_folder
 from vgg_lib.tasks.box_file import boxed_from_file
-from vgg_lib.tasks.boxes import WHOLE
+from vgg_lib.tasks.boxes import WHOLE, sides
 from vgg_lib.tasks.localisation import Localisation, error_of, mean_box, predict_boxes, train_boxes
 from vgg_lib.training.weights import save_net
 
@@ -56,12 +56,12 @@ def localise(
     )
     how = Localisation(round(net.image_size * 8 / 7) if scale is None else scale, not shared, tuned, epochs, seed=seed)
     taught = train_boxes(net, train.photos, how, progress=True)
-    images, sizes = test.photos.images, test.photos.images.sizes
+    images = test.photos.images
     predicted = predict_boxes(taught, images, test.photos.labels, how.scale)
-    sides = sizes.flip(1).repeat(1, 2)
+    whole = sides(images.sizes)
     print(f"error {error_of(predicted, test.boxes):.1f} % of {len(test)} photographs")
-    print(f"error {error_of(mean_box(train.photos) * sides, test.boxes):.1f} % with the mean box of the others")
-    print(f"error {error_of(WHOLE * sides, test.boxes):.1f} % with the whole picture")
+    print(f"error {error_of(mean_box(train.photos) * whole, test.boxes):.1f} % with the mean box of the others")
+    print(f"error {error_of(WHOLE * whole, test.boxes):.1f} % with the whole picture")
     if out:  # before the picture, which may fail
         print(f"weights  {save_net(taught, out, classes=train.photos.classes, boxes=True)}")
     shown = best_and_worst(test, predicted)

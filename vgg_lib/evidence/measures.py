@@ -23,7 +23,7 @@ from vgg_lib.networks.model import VGG
 from vgg_lib.networks.response_norm import LocalResponseNorm
 from vgg_lib.networks.signals import Signal
 from vgg_lib.tasks.box_file import Boxed, boxed, boxed_from_file
-from vgg_lib.tasks.boxes import WHOLE
+from vgg_lib.tasks.boxes import WHOLE, sides
 from vgg_lib.tasks.carried_photographs import FOLDER, carried_photographs
 from vgg_lib.tasks.linear_svm import check_scikit_learn
 from vgg_lib.tasks.localisation import Localisation, error_of, hits, mean_box, predict_boxes, train_boxes
@@ -156,10 +156,10 @@ def boxes_on_photographs(trained: Trained, root: str | Path | None = None, *, pr
     ``errors`` are in percent, of all.
     """
     train, test = _photographs_with_boxes(trained, root)
-    sides = _sides(test.photos.images)
+    whole = sides(test.photos.images.sizes)
     right = {name: _found(trained, name, train.photos, test, progress) for name in BOX_NETS}
-    right["mean box"] = hits(mean_box(train.photos) * sides, test.boxes)
-    right["whole picture"] = hits(WHOLE * sides, test.boxes)
+    right["mean box"] = hits(mean_box(train.photos) * whole, test.boxes)
+    right["whole picture"] = hits(WHOLE * whole, test.boxes)
     return {
         "errors": {name: _error(found) for name, found in right.items()},
         "right": {name: _digits(found) for name, found in right.items()},
@@ -184,9 +184,9 @@ def boxes_on_carried_photographs(
     files = [FOLDER / file for file in shown.names]
     seen = ImageTensor(torch.stack(list(squashed(files, side)))) if side else shown.images
     box_of, mean = _taught(trained, name, train.photos, progress), mean_box(train.photos)
-    found = {name: box_of(images, test.photos.labels), "mean box": mean * _sides(images)}
-    shares = {name: box_of(seen, shown.labels) / _sides(seen), "mean box": mean}
-    boxes = {name: share * _sides(shown.images) for name, share in shares.items()}
+    found = {name: box_of(images, test.photos.labels), "mean box": mean * sides(images.sizes)}
+    shares = {name: box_of(seen, shown.labels) / sides(seen.sizes), "mean box": mean}
+    boxes = {name: share * sides(shown.images.sizes) for name, share in shares.items()}
     return {
         "folded": trained.run.batch_norm and not trained.net.batch_norm,
         "names": list(shown.names),
@@ -204,11 +204,6 @@ def _photographs_with_boxes(trained: Trained, root: str | Path | None) -> tuple[
         boxed_from_file(photographs(preset, split, root), path, below=f"{split}/") for split in ("train", "val")
     )
     return train, test
-
-
-def _sides(images: Images) -> Tensor:
-    """Width, height, width, height of each image, ``(N, 4)``."""
-    return images.sizes.flip(1).repeat(1, 2)
 
 
 def _taught(trained: Trained, name: str, train: Photos, progress: bool) -> Callable[[Images, Tensor], Tensor]:

@@ -55,8 +55,16 @@ def _converted(boxes: Tensor, form: str, wanted: str) -> Tensor:
 
 
 def _sides(sizes: Tensor | int) -> Tensor | int:
-    """Width, height, width, height: what the four numbers of a box are measured against."""
-    return sizes if isinstance(sizes, int) else sizes.flip(-1).repeat(1, 2)
+    return sizes if isinstance(sizes, int) else sides(sizes)
+
+
+def sides(sizes: Tensor) -> Tensor:
+    """Width, height, width, height ``(N, 4)`` of heights and widths ``(N, 2)``: what boxes are parts of.
+
+    >>> sides(torch.tensor([[3, 4]])).tolist()
+    [[4, 3, 4, 3]]
+    """
+    return sizes.flip(1).repeat(1, 2)
 
 
 def boxes_in_crops(boxes: Tensor, sizes: Tensor, crops: Crops, crop: int) -> Tensor:
@@ -75,7 +83,7 @@ def boxes_in_pictures(boxes: Tensor, sizes: Tensor, crops: Crops, crop: int) -> 
 
 
 def _scales(sizes: Tensor, crops: Crops) -> Tensor:
-    return (rescaled_sizes(sizes, crops.side) / sizes).flip(1).repeat(1, 2)
+    return sides(rescaled_sizes(sizes, crops.side) / sizes)
 
 
 def _corners(crops: Crops) -> Tensor:
