@@ -111,6 +111,15 @@ def test_what_chapter_6_says_of_its_controls_is_so():
     assert min(narrow) > max(b) and min(single) > max(d)
 
 
+def test_what_chapters_4_and_7_say_of_steps_is_so():
+    known, mean = evidence(), {}
+    for net in "BCD":
+        of_net = [known[normalised(net).run(seed).key].error for seed in range(5)]
+        mean[net] = fmean(of_net)
+    assert mean["B"] <= mean["D"], "B is as good as D"
+    assert mean["C"] > mean["B"], "with plain nets too: see above"
+
+
 def test_the_pilots_table_says_what_its_records_say():
     stored = (ROOT / "book" / "pilot_table.md").read_text(encoding="utf-8")
     assert stored == of_study(study("pilot"), recorded("pilot").latest()), "run `make refresh`"

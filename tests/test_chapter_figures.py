@@ -60,10 +60,12 @@ def test_a_net_without_mistakes_has_none_to_show():
 def test_pieces_end_where_the_slope_changes():
     assert straight_pieces(np.linspace(0, 1, 9)) == 1
     assert straight_pieces(np.array([0.0, 1.0, 2.0, 2.0, 2.0, 1.0])) == 3
+    assert straight_pieces(np.abs(np.arange(-2.5, 3))) == 2  # the bend lies between two points
+    assert straight_pieces(np.array([2.0, 0.0, 0.0, 0.0])) == 2
 
 
 def test_a_fold_is_titled_by_its_name_and_its_pieces():
-    zigzag = np.array([0.0, 1.0, 0.0, 1.0])
+    zigzag = np.array([0.0, 0.5, 1.0, 0.5, 0.0, 0.5, 1.0])
     wide, narrow = (figures.folds({"one": zigzag, "two": zigzag[:2]}, narrow=n) for n in (False, True))
     assert [axes.get_title("left") for axes in wide.axes] == ["one:\n3 pieces", "two:\n1 piece"]
     assert list(wide.axes[0].lines[0].get_ydata()) == list(zigzag)

@@ -162,4 +162,4 @@ def test_an_inconclusive_claim_whose_interval_leaves_out_0_says_why(p, corrected
     assert ("p by itself" in box.lines()) == said
     assert ("ch12_scoreboard.html#ch12-many" in box._repr_html_()) == said
     if said:
-        assert box.lines()["p by itself"].startswith("0.03. One of ")
+        assert box.lines()["p by itself"].startswith("0.03. Among ")

@@ -240,4 +240,6 @@ def response_normalised(**errors):
     ],
 )
 def test_response_normalisation_is_told_beside_its_constant(errors, says):
-    assert constant_and_neighbours(response_normalised(**errors)) == says
+    items = constant_and_neighbours(response_normalised(**errors)).splitlines()
+    assert all(one.startswith("- ") for one in items)
+    assert " ".join(one.removeprefix("- ") for one in items) == says

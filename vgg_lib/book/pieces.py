@@ -76,7 +76,7 @@ def _column(values: pd.Series[Any]) -> tuple[str, list[str]]:
         return "numbers" if all(map(_NUMBER.fullmatch, words)) else "words", words
     numbers = [float(value) for value in values]
     digits = max((len(repr(n).partition(".")[2]) for n in numbers if math.isfinite(n) and n % 1), default=0)
-    return "numbers", [f"{n:,.{digits}f}" if math.isfinite(n) else "–" for n in numbers]
+    return "numbers", [f"{n:,.{digits}f}".replace("-", "−") if math.isfinite(n) else "–" for n in numbers]
 
 
 def _cell(tag: str, value: object, kind: str, more: str = "") -> str:
@@ -115,8 +115,8 @@ class Box:
         if judged.p_holm is not None:
             if judged.p is not None and judged.p < LEVEL <= judged.p_holm and not judged.provisional:
                 lines["p by itself"] = (
-                    f"{judged.p:.2g}. One of {len(tested_claims())} tests may show as much by chance, so the corrected "
-                    "p decides"
+                    f"{judged.p:.2g}. Among {len(tested_claims())} tests one may show as much by chance, so the "
+                    "corrected p decides"
                 )
             lines["p, corrected for all claims"] = f"{judged.p_holm:.2g}"
             if judged.provisional:

@@ -133,7 +133,10 @@ def each_contrast(name: str, known: Known | None = None) -> str:
 
 
 def constant_and_neighbours(known: Known | None = None) -> str:
-    """What response normalisation takes after training, and how nets err with it, its constant alone, or neither."""
+    """What response normalisation takes after training, and how nets err with it, its constant alone, or neither.
+
+    A Markdown list, a sentence to an item.
+    """
     lrn, a, constant, strong = rows("lrn", known)
     left = neighbours_left(known)
     told = []
@@ -150,7 +153,7 @@ def constant_and_neighbours(known: Known | None = None) -> str:
             f"The error of {one.name} minus that of {other.name} is "
             + (f"{mean_apart(apart)}." if apart else "not known yet.")
         )
-    return " ".join(told)
+    return "\n".join(f"- {one}" for one in told)
 
 
 def chosen_costs(known: Known | None = None) -> str:

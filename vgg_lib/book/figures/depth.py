@@ -74,12 +74,15 @@ def folds(lines: Mapping[str, NDArray[np.float64]], *, narrow: bool = False) -> 
 
 
 def straight_pieces(values: NDArray[np.float64]) -> int:
-    """The number of straight pieces of a function given at equal distances, its bends being at some of these.
+    """The number of straight pieces of a function given at equal distances, which are short beside the pieces.
+
+    A bend between two of the points changes the slope at both, and counts once.
 
     >>> straight_pieces(np.array([0.0, 1.0, 2.0, 1.0, 0.0]))
     2
     """
-    return 1 + int((np.abs(np.diff(values, 2)) > 1e-9).sum())
+    bent = (np.abs(np.diff(values, 2)) > 1e-9).astype(int)
+    return 1 + int((np.diff(bent, prepend=0) == 1).sum())
 
 
 @drawn
@@ -110,5 +113,6 @@ def over_epochs(
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set(xlabel="epochs of the run", ylabel="top-1 error, %")
     axes.grid(axis="y")
-    figure.legend(handles=keys, loc="outside lower center", ncols=2 if narrow else len(keys), fontsize=9)
+    columns = 2 if narrow else len(keys)  # keys long enough for a dash to show beside its dot
+    figure.legend(handles=keys, loc="outside lower center", ncols=columns, fontsize=9, handlelength=4)
     return figure

@@ -22,13 +22,13 @@ from vgg_lib.networks.response_norm import LocalResponseNorm
 
 
 def normalised(channels: Tensor, layer: LocalResponseNorm) -> tuple[Tensor, Tensor]:
-    """A place's channels ``(C,)`` behind ``layer``, and what its constant part ``k^-β`` alone would make of them."""
+    """A place's channels ``(C,)`` after ``layer``, and what its constant part ``k^-β`` alone would make of them."""
     return layer(channels[None, :, None, None]).flatten(), channels * layer.k**-layer.beta
 
 
 @drawn
 def responses(panels: Mapping[str, tuple[Tensor, LocalResponseNorm]], *, narrow: bool = False) -> Figure:
-    """Draw a place's channels ``(C,)`` behind a layer, panels by title: bars, and a frame at ``a · k^-β`` about each.
+    """Draw a place's channels ``(C,)`` after a layer, panels by title: bars, and a frame at ``a · k^-β`` about each.
 
     What is empty in a frame has been taken by the sum of squares; a bar above its frame has been made larger. Each
     panel has an axis of its own.
@@ -42,7 +42,7 @@ def responses(panels: Mapping[str, tuple[Tensor, LocalResponseNorm]], *, narrow:
     for axes, (title, (channels, layer)) in zip(axs.flat, panels.items(), strict=False):
         after, alone = normalised(channels, layer)
         places = np.arange(1, len(channels) + 1)
-        axes.bar(places, after.numpy(), width=0.8, color=COLOURS["A-LRN"], label="behind LRN")
+        axes.bar(places, after.numpy(), width=0.8, color=COLOURS["A-LRN"], label="after LRN")
         axes.bar(
             places,
             alone.numpy(),
