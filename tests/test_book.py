@@ -19,6 +19,7 @@ import yaml
 from IPython.core.inputtransformer2 import TransformerManager
 
 from vgg_lib.book.figures import endings
+from vgg_lib.book.figures.evidence import differences, rows
 from vgg_lib.book.rules import power, rules
 from vgg_lib.book.scoreboard import scoreboard
 from vgg_lib.book.statements import STATEMENTS, statements
@@ -27,6 +28,7 @@ from vgg_lib.evidence.arms import arm
 from vgg_lib.evidence.claims import CLAIMS, claim
 from vgg_lib.evidence.recipes import RATE_NORMALISED, normalised, plain
 from vgg_lib.evidence.rules import Exact
+from vgg_lib.evidence.statistics import paired_difference
 from vgg_lib.evidence.store import recorded
 from vgg_lib.evidence.studies import ABOVE, study
 from vgg_lib.evidence.verdicts import evidence, verdicts
@@ -98,6 +100,17 @@ def test_what_stands_beside_a_verdict_is_so():
     assert told["Features of the last hidden layer do well on other data sets"].endswith("the best layer’s")
     layers = [r.measurements["transfer"]["layers"] for r in known.values() if "transfer" in r.measurements]
     assert layers and all(min(errors, key=errors.get) != "fc7" for errors in layers)
+
+
+def test_what_chapter_5_says_of_its_controls_is_so():
+    lrn, a, constant, strong = rows("lrn")
+    assert [len(row.recorded) for row in (lrn, a, constant, strong)] == [10] * 4
+    assert fmean(lrn.recorded) < fmean(constant.recorded) < fmean(a.recorded)
+    _, low, high = paired_difference(differences(constant, a))
+    assert low < fmean(differences(lrn, a)) < 0 < high, "room for all and for nothing"
+    for one in (lrn, strong):
+        _, low, high = paired_difference(differences(one, constant))
+        assert low < 0 < high, "no gain beyond chance"
 
 
 def test_what_chapter_6_says_of_its_controls_is_so():
