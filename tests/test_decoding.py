@@ -252,7 +252,9 @@ def forms():
     noise = np.random.default_rng(0).integers(0, 256, (9, 11, 3), dtype=np.uint8)
     exif = Image.Exif()
     exif[0x0112] = 6
-    for name in ("jpeg", "png", "tiff", "webp", "gif", "bmp", "jpeg2000", "ppm", "avif", "ico", "tga", "pcx"):
+    Image.init()
+    names = ("jpeg", "png", "tiff", "webp", "gif", "bmp", "jpeg2000", "ppm", "avif", "ico", "tga", "pcx")
+    for name in (name for name in names if name.upper() in Image.SAVE):  # AVIF not before Pillow 11.3
         out = io.BytesIO()
         more = {"exif": exif} if name in ("jpeg", "png", "tiff", "webp") else {}
         Image.fromarray(noise).convert("P" if name == "gif" else "RGB").save(out, name, **more)
