@@ -84,9 +84,9 @@ minimum:  ## The library's tests with the oldest versions that pyproject.toml al
 	.venv-minimum/bin/pip install --quiet uv
 	cd .venv-minimum && bin/uv pip compile --no-config --python bin/python --resolution lowest-direct --extra cluster --extra transfer --quiet \
 	  ../pyproject.toml --output-file oldest.txt
-	cd .venv-minimum && VIRTUAL_ENV=$$PWD bin/uv pip install --no-config --requirement oldest.txt hypothesis psutil pytest scikit-image wasmtime
+	cd .venv-minimum && VIRTUAL_ENV=$$PWD bin/uv pip install --no-config --requirement oldest.txt hypothesis ipython psutil pytest scikit-image wasmtime
 	cd .venv-minimum && VIRTUAL_ENV=$$PWD bin/uv pip install --no-config --no-deps --editable ..
-	env -u VGG_LIB_DATA TQDM_DISABLE=1 OMP_NUM_THREADS=1 .venv-minimum/bin/pytest --ignore=tests/test_book.py
+	env -u VGG_LIB_DATA TQDM_DISABLE=1 OMP_NUM_THREADS=1 .venv-minimum/bin/pytest --ignore=tests/test_book.py --ignore=tests/test_golden.py  # dropout draws other numbers in an older PyTorch
 
 elsewhere:  ## The chapters as in Colab: an empty folder, an older PyTorch, no checkout, installed from a repository
 	$$(command -v python3.13 || echo $(PYTHON)) tests/elsewhere.py  # Colab has 3.13
